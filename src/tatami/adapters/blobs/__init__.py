@@ -1,0 +1,1 @@
+"""Content-addressed contents: files, and the same in memory."""

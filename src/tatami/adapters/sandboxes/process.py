@@ -1,0 +1,237 @@
+"""
+The `process` sandbox: plain processes of the platform's own user.
+
+What it does: a clean environment, a working folder, no inherited descriptor, a session of its own, a private folder
+for temporary files, a limit on open files, and an end of everything that was started inside. What it does not:
+hide the machine's files, limit memory or CPU, or change the user; `isolation` says so.
+
+Finding everything that was started inside. The runtime leads a session, which covers ordinary children. A child that
+left the session is recognised by its parent, or, when its parents are gone too, by the environment's own
+`AWS_LAMBDA_LOG_STREAM_NAME` among the variables it inherited. A daemon that both left the session and emptied
+its variables is not found: only namespaces can do that.
+
+Exits are noticed through a pidfd: no signal handler and no race with a reused process id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tatami.ports.sandbox import Exit, ProcessSpec, SandboxSpec
+
+OPEN_FILES = 1024
+"""RLIMIT_NOFILE as recorded on AWS."""
+
+_MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
+
+
+class ProcessSandboxes:
+    """Makes `process` sandboxes, each with a folder under `folder` named by its environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def isolation(self) -> Mapping[str, bool | str]:
+        """Honest: nothing but separate processes."""
+        return {
+            "kind": "process",
+            "clean_environment": True,
+            "private_tmp": "TMPDIR",
+            "open_files_limit": str(OPEN_FILES),
+            "private_root": False,
+            "unprivileged_user": False,
+            "memory_limit": False,
+            "cpu_share": False,
+            "network": False,
+            "seccomp": False,
+        }
+
+    def task_root(self, spec: SandboxSpec) -> str:
+        """The package where it lies: nothing is mounted."""
+        return str(spec.task_root)
+
+    async def create(self, spec: SandboxSpec) -> ProcessSandbox:
+        """Make an empty sandbox."""
+        folder = self._folder / spec.environment
+        (folder / "tmp").mkdir(parents=True, mode=0o700)
+        return ProcessSandbox(spec, folder)
+
+    async def sweep(self) -> int:
+        """Remove what a killed platform left behind."""
+        if not self._folder.is_dir():
+            return 0
+        leftovers = await asyncio.to_thread(lambda: sorted(self._folder.iterdir()))
+        for folder in leftovers:
+            await asyncio.to_thread(_kill_marked, folder.name)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return len(leftovers)
+
+
+class ProcessSandbox:
+    """One environment's processes and its private temporary folder."""
+
+    def __init__(self, spec: SandboxSpec, folder: Path) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._process: _Process | None = None
+
+    def __repr__(self) -> str:
+        return f"<ProcessSandbox {self._spec.environment} pid={self._process.pid if self._process else None}>"
+
+    @property
+    def temporary(self) -> str:
+        """The folder that stands in for `/tmp`."""
+        return str(self._folder / "tmp")
+
+    async def spawn(self, process: ProcessSpec) -> _Process:
+        """Start the runtime's first process; see ports.sandbox."""
+        self._process = _spawn(process, self._spec.task_root)
+        return self._process
+
+    async def kill(self) -> None:
+        """End every process inside."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.kill_session()
+        await process.wait()
+        await asyncio.to_thread(_kill_marked, self._spec.environment)
+
+    def peak_memory_bytes(self) -> int:
+        """The peak of the first process and of its present children, each by itself, added up."""
+        if self._process is None:
+            return 0
+        pids = [self._process.pid, *_children(self._process.pid)]
+        return sum(_peak(pid) for pid in pids)
+
+    async def remove(self) -> None:
+        """End everything and delete the temporary folder."""
+        await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+
+class _Process:
+    """A started process, its pipes and its end."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], output: int, frames: int | None) -> None:
+        self.pid = popen.pid
+        self.output = output
+        self.frames = frames
+        self._popen = popen
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[Exit] = loop.create_future()
+        self._pidfd = os.pidfd_open(popen.pid)
+        loop.add_reader(self._pidfd, self._reap)
+
+    async def wait(self) -> Exit:
+        """How it ended."""
+        return await asyncio.shield(self._ended)
+
+    def kill_session(self) -> None:
+        """SIGKILL to the whole process group; its id cannot be reused before the leader is reaped."""
+        if not self._ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        # Children in the group hold no claim on it: they end with the runtime, before its id can be given away.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        code = self._popen.wait()
+        self._ended.set_result(Exit(None, -code) if code < 0 else Exit(code))
+
+
+def _spawn(process: ProcessSpec, folder: Path) -> _Process:
+    output, output_end = _pipe()
+    frames, frames_end = _pipe() if process.framed else (None, None)
+    variables = dict(process.variables)
+    if frames_end is not None:
+        variables["_LAMBDA_TELEMETRY_LOG_FD"] = str(frames_end)
+    try:
+        popen = subprocess.Popen(
+            list(process.argv),
+            env=variables,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output_end,
+            stderr=output_end,
+            pass_fds=() if frames_end is None else (frames_end,),
+            start_new_session=True,
+        )
+    except BaseException:
+        for descriptor in (output, frames):
+            if descriptor is not None:
+                os.close(descriptor)
+        raise
+    finally:
+        for descriptor in (output_end, frames_end):
+            if descriptor is not None:
+                os.close(descriptor)
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(popen.pid, resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+        resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
+    return _Process(popen, output, frames)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose read end does not block."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(read_end, False)
+    return read_end, write_end
+
+
+def _kill_marked(environment: str) -> None:
+    """SIGKILL every process that carries the environment's mark, until none is left."""
+    mark = environment.encode()
+    for _ in range(100):
+        pids = [pid for pid in _pids() if mark in _mark_of(pid)]
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _mark_of(pid: int) -> bytes:
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+    prefix = f"{_MARK}=".encode()
+    return next((entry for entry in variables.split(b"\0") if entry.startswith(prefix)), b"")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    children = [int(child) for child in listed]
+    return children + [grandchild for child in children for grandchild in _children(child)]
+
+
+def _peak(pid: int) -> int:
+    """VmHWM in bytes; 0 for a process that has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0

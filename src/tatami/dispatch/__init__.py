@@ -1,0 +1,1 @@
+"""The one door for invocations: leases, placement and (later) the durable queue."""

@@ -1,0 +1,1 @@
+"""One node's execution environments: sandbox, runtime session, code."""

@@ -1,0 +1,171 @@
+"""
+One runtime process's conversation with the platform: what it asks for and what it answers.
+
+Two sides meet here. The Runtime API (tatami.runtime_api) calls `next`, `respond`, `fail` and `fail_init` for
+the process; the environment calls `assign` and waits on `initialised`, `answered` and `settled`. The rules of who may
+say what when are the table in tatami.domain.lifecycle.
+
+An event that was handed out stays current until it is answered, so that a runtime whose connection broke between
+the question and the answer does not lose it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD, Invocation
+from tatami.domain.lifecycle import InvalidTransition, RuntimeEvent, RuntimeState, step
+from tatami.ports.sandbox import Exit
+
+
+class RuntimeApiRefusal(Exception):
+    """A call that the Runtime API refuses: HTTP status, AWS's error type and text."""
+
+    def __init__(self, status: int, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_type = error_type
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Event:
+    """What `/next` hands out. deadline_ms: milliseconds since the epoch."""
+
+    invocation: Invocation
+    deadline_ms: int
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the runtime made of an event. error_type is "" for a response."""
+
+    payload: bytes
+    error_type: str = ""
+    content_type: str = "application/json"
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is a function error."""
+        return bool(self.error_type)
+
+
+class RuntimeSession:
+    """State of one runtime process, from its start to its exit."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.state = RuntimeState.STARTED
+        self.initialised: asyncio.Future[None] = loop.create_future()
+        """Done when INIT is over: the runtime asked for its first event, reported a failure, or exited."""
+        self.init_failure: Answer | None = None
+        self.exited: asyncio.Future[Exit] = loop.create_future()
+        self._event: Event | None = None
+        self._answered: asyncio.Future[Answer] | None = None
+        self._settled: asyncio.Future[None] | None = None
+        self._wake = asyncio.Event()
+
+    def __repr__(self) -> str:
+        request = self._event.invocation.request_id if self._event else "-"
+        return f"<RuntimeSession {self.state.value} request={request}>"
+
+    # What the environment does.
+
+    def assign(self, event: Event) -> tuple[asyncio.Future[Answer], asyncio.Future[None]]:
+        """Hand an event to a runtime that is ready.
+
+        Returns two futures: the runtime's answer, and the moment it is ready again. Both are cancelled when
+        the process exits. Raises InvalidTransition when the runtime is not ready.
+        """
+        if self.state is not RuntimeState.READY:
+            raise InvalidTransition(self.state, RuntimeEvent.ASSIGNED)
+        loop = asyncio.get_running_loop()
+        self._event = event
+        self._answered, self._settled = loop.create_future(), loop.create_future()
+        self._wake.set()
+        return self._answered, self._settled
+
+    def exit(self, how: Exit) -> None:
+        """The process has ended."""
+        if self.exited.done():
+            return
+        self.state = step(self.state, RuntimeEvent.EXIT)
+        self.exited.set_result(how)
+        self._end_init()
+        self._wake.set()
+        for waiting in (self._answered, self._settled):
+            if waiting and not waiting.done():
+                waiting.cancel()
+
+    # What the runtime does.
+
+    async def next(self) -> Event:
+        """`GET /runtime/invocation/next`: wait for an event."""
+        self._step(RuntimeEvent.NEXT)
+        self._end_init()
+        if self._settled and not self._settled.done() and self._answered and self._answered.done():
+            self._settled.set_result(None)
+            self._event = None
+            self._wake.clear()
+        while self._event is None:
+            await self._wake.wait()
+            if self.exited.done():
+                raise RuntimeApiRefusal(403, "InvalidStateTransition", "The runtime has exited")
+        self._step(RuntimeEvent.ASSIGNED)
+        return self._event
+
+    def respond(self, request_id: str, answer: Answer, attempt: str = "") -> None:
+        """`POST /runtime/invocation/{id}/response`.
+
+        Raises RuntimeApiRefusal; an answer that is too large ends the invocation as a function error and is refused.
+        """
+        self._expect(request_id, attempt)
+        self._step(RuntimeEvent.RESPONSE)
+        if len(answer.payload) > MAX_RESPONSE_PAYLOAD:
+            self.refuse_oversize(request_id)
+        self._answer(answer)
+
+    def refuse_oversize(self, request_id: str) -> None:
+        """End the invocation because its response is larger than allowed; always raises RuntimeApiRefusal."""
+        if self.state is RuntimeState.RUNNING:
+            self._expect(request_id, "")
+            self._step(RuntimeEvent.RESPONSE)
+        text = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_PAYLOAD} bytes)."
+        body = f'{{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"{text}"}}'
+        self._answer(Answer(body.encode(), "Function.ResponseSizeTooLarge"))
+        refusal = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_PAYLOAD} bytes)."
+        raise RuntimeApiRefusal(413, "RequestEntityTooLarge", refusal)
+
+    def fail(self, request_id: str, answer: Answer, attempt: str = "") -> None:
+        """`POST /runtime/invocation/{id}/error`."""
+        self._expect(request_id, attempt)
+        self._step(RuntimeEvent.ERROR)
+        self._answer(answer)
+
+    def fail_init(self, answer: Answer) -> None:
+        """`POST /runtime/init/error`."""
+        self._step(RuntimeEvent.INIT_ERROR)
+        self.init_failure = answer
+        self._end_init()
+
+    def _expect(self, request_id: str, attempt: str) -> None:
+        if self._event is None or self._event.invocation.request_id != request_id:
+            raise RuntimeApiRefusal(400, "InvalidRequestID", "Invalid request ID")
+        if attempt and attempt != self._event.attempt:
+            raise RuntimeApiRefusal(400, "InvalidInvocationId", "Invalid invocation ID")
+
+    def _step(self, event: RuntimeEvent) -> None:
+        try:
+            self.state = step(self.state, event)
+        except InvalidTransition as refused:
+            raise RuntimeApiRefusal(403, "InvalidStateTransition", str(refused)) from refused
+
+    def _answer(self, answer: Answer) -> None:
+        if self._answered and not self._answered.done():
+            self._answered.set_result(answer)
+
+    def _end_init(self) -> None:
+        if not self.initialised.done():
+            self.initialised.set_result(None)

@@ -1,0 +1,1 @@
+"""What a service room is built with: operations, context, errors, paging."""

@@ -1,0 +1,1 @@
+"""No serverless knowledge: clock, ids, tasks, logging."""

@@ -1,0 +1,1 @@
+"""Protocols with their promises in prose."""

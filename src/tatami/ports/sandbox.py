@@ -1,0 +1,117 @@
+"""What confines one function's processes.
+
+Promises (tests/contract/sandbox): the first process runs with exactly the environment, arguments and working folder
+of its spec and inherits no other descriptor of the platform; `kill` ends every process that was started inside,
+however deep, and returns when none is left; `remove` deletes the private `/tmp`. What an adapter cannot enforce
+it says in `isolation`; it never pretends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """One environment's confinement, in real paths of the platform.
+
+    task_root: the unpacked package. memory_mb, ephemeral_mb: limits, enforced where `isolation` says so.
+    """
+
+    environment: str
+    task_root: Path
+    memory_mb: int
+    ephemeral_mb: int = 512
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """The first process of a runtime.
+
+    variables is its whole environment; with `framed` the sandbox adds `_LAMBDA_TELEMETRY_LOG_FD`, the number of
+    the write end of a pipe for framed log events (AWS's managed runtimes use the same variable).
+    """
+
+    argv: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    framed: bool = False
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended: an exit code, or the signal that killed it (then code is None)."""
+
+    code: int | None
+    signal: int | None = None
+
+
+class RunningProcess(Protocol):
+    """The runtime's first process."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id as the platform sees it."""
+        ...
+
+    @property
+    def output(self) -> int:
+        """Read end (non-blocking) of a pipe with everything printed to stdout and stderr."""
+        ...
+
+    @property
+    def frames(self) -> int | None:
+        """Read end (non-blocking) of the pipe of framed log events; None when not framed."""
+        ...
+
+    async def wait(self) -> Exit:
+        """Return when it has ended; may be called by several waiters."""
+        ...
+
+
+class Sandbox(Protocol):
+    """The confinement of one environment; processes come and go in it, `/tmp` stays until `remove`."""
+
+    @property
+    def temporary(self) -> str:
+        """A private folder for temporary files where no private `/tmp` can be mounted; "" where it can."""
+        ...
+
+    async def spawn(self, process: ProcessSpec) -> RunningProcess:
+        """Start the runtime's first process. Raises OSError (ENOENT, EACCES, ENOEXEC) when it cannot be executed."""
+        ...
+
+    async def kill(self) -> None:
+        """End every process inside and wait until none is left."""
+        ...
+
+    def peak_memory_bytes(self) -> int:
+        """Highest memory use of the running processes so far."""
+        ...
+
+    async def remove(self) -> None:
+        """`kill`, then delete what the sandbox kept. May be repeated."""
+        ...
+
+
+class SandboxProvider(Protocol):
+    """Makes sandboxes of one kind."""
+
+    @property
+    def isolation(self) -> Mapping[str, bool | str]:
+        """What is in force: `kind` and one entry a protection."""
+        ...
+
+    def task_root(self, spec: SandboxSpec) -> str:
+        """Where the code is seen from inside (`LAMBDA_TASK_ROOT`)."""
+        ...
+
+    async def create(self, spec: SandboxSpec) -> Sandbox:
+        """Make an empty sandbox."""
+        ...
+
+    async def sweep(self) -> int:
+        """Remove what a killed platform left behind; returns how many processes and folders were removed."""
+        ...

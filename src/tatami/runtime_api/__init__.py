@@ -1,0 +1,1 @@
+"""The functions' door: the Lambda Runtime API."""

@@ -1,0 +1,153 @@
+"""
+The Runtime API's listeners: one for each environment, on a port of its own, so that the address says who asks.
+
+A raw asyncio protocol on httptools: this is the hot path of every invocation (one GET and one POST). A connection
+serves one call after the other. It goes on reading while `/next` blocks: a runtime which hangs up is noticed and
+its question withdrawn: an event is never given to a connection that is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+
+import httptools
+
+from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD
+from tatami.environments.session import RuntimeApiRefusal, RuntimeSession
+from tatami.runtime_api.calls import Call, Reply, refusal
+from tatami.runtime_api.invocation import truncated
+from tatami.runtime_api.router import invocation_of, route
+
+HOST = "127.0.0.1"
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class RuntimeApi:
+    """Opens doors for environments."""
+
+    async def open(self, session: Callable[[], RuntimeSession]) -> RuntimeDoor:
+        """Listen on a free port; `session` gives the runtime session that is current when a call comes."""
+        connections: set[_Connection] = set()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Connection(session, connections), HOST, 0, backlog=16)
+        return RuntimeDoor(server, connections)
+
+
+class RuntimeDoor:
+    """The listener of one environment."""
+
+    def __init__(self, server: asyncio.Server, connections: set[_Connection]) -> None:
+        self._server = server
+        self._connections = connections
+        port = server.sockets[0].getsockname()[1]
+        self.address = f"{HOST}:{port}"
+
+    def __repr__(self) -> str:
+        return f"<RuntimeDoor {self.address} connections={len(self._connections)}>"
+
+    async def close(self) -> None:
+        """Listen no more and end every connection."""
+        self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection of a runtime process."""
+
+    def __init__(self, session: Callable[[], RuntimeSession], connections: set[_Connection]) -> None:
+        self._session = session
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._serving: asyncio.Task[None] | None = None
+        self._calls: deque[tuple[Call, bool]] = deque()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._path = ""
+        self._headers: dict[str, str] = {}
+        self._trailers: dict[str, str] = {}
+        self._in_body = False
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._connections.discard(self)
+        if self._serving:
+            self._serving.cancel()
+        request_id, action = invocation_of(self._path)
+        if action == "response" and self._in_body:
+            with contextlib.suppress(RuntimeApiRefusal):
+                truncated(self._session(), request_id)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._write(refusal(400, "InvalidRequestFormat", "Malformed HTTP request"), keep=False)
+
+    # httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._reset()
+
+    def on_url(self, url: bytes) -> None:
+        self._path += url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        target = self._trailers if self._in_body else self._headers
+        target[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._in_body = True
+        if self._headers.get("expect", "").lower() == "100-continue" and self._transport:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size <= MAX_RESPONSE_PAYLOAD:
+            self._body.append(body)  # beyond the limit it is only counted: the call will be refused
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        method = self._parser.get_method().decode("latin-1")
+        call = Call(method, self._path, self._headers, b"".join(self._body), self._size, self._trailers)
+        self._calls.append((call, self._parser.should_keep_alive()))
+        if self._serving is None:
+            self._serving = asyncio.get_running_loop().create_task(self._serve())
+
+    async def _serve(self) -> None:
+        while self._calls:
+            call, keep = self._calls.popleft()
+            self._write(await route(self._session(), call), keep)
+        self._serving = None
+
+    def _write(self, reply: Reply, keep: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        lines = [b"HTTP/1.1 %d %s" % (reply.status, _REASONS.get(reply.status, b"Unknown"))]
+        lines += [f"{name}: {value}".encode("latin-1", "replace") for name, value in reply.headers.items()]
+        lines.append(b"Content-Type: application/json")
+        lines.append(b"Content-Length: %d" % len(reply.body))
+        if not keep:
+            lines.append(b"Connection: close")
+        self._transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + reply.body)
+        if not keep:
+            self._transport.close()
