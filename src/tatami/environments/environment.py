@@ -13,6 +13,7 @@ only when the runtime asks for the next event. A runtime that dies or hangs betw
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -26,12 +27,26 @@ from tatami.environments.session import Answer, Event, RuntimeSession
 from tatami.kit import ids
 from tatami.kit.clock import Clock
 from tatami.kit.tasks import Tasks, first_of
+from tatami.ports.engine import EnvironmentLost
 from tatami.ports.sandbox import ProcessSpec, RunningProcess, Sandbox
 
 INIT_SECONDS = 10.0
 """Limit of the INIT phase before it is retried with the first invocation (developer guide, runtime environment)."""
 
 MEGABYTE = 1024 * 1024
+
+_NO_PROGRAM = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR}
+"""Why a program cannot be executed by its own fault; anything else is the machine's (no memory, no processes)."""
+
+_FOUND_BY_THE_PLATFORM = {
+    failure.EXIT_ERROR,
+    failure.TIMED_OUT,
+    failure.INVALID_ENTRYPOINT,
+    "Runtime.TruncatedResponse",
+    "Runtime.InvalidResponseModeHeader",
+    "Function.ResponseSizeTooLarge",
+}
+"""Errors that REPORT names; it does not name an exception that the handler raised."""
 
 
 class Door(Protocol):
@@ -49,12 +64,16 @@ class Door(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What an environment is made of. process: how to start its runtime, or why that cannot be done."""
+    """What an environment is made of.
+
+    process: how to start its runtime, or why that cannot be done. release: called when the environment has ended.
+    """
 
     sandbox: Sandbox
     door: Door
     log: LogCollector
     process: ProcessSpec | Failure
+    release: Callable[[], None]
 
 
 class Environment:
@@ -70,6 +89,7 @@ class Environment:
         self._init_ms: float | None = None
         self._init_failure: Failure | None = None
         self._needs_init = True
+        self._stopped = False
         self._peak_memory = 0
 
     def __repr__(self) -> str:
@@ -104,12 +124,15 @@ class Environment:
 
     async def invoke(self, invocation: Invocation, deliver: Callable[[Outcome], None]) -> None:
         """Run one invocation; see ports.engine.Engine.invoke."""
+        if self.session.state is RuntimeState.EXITED and not self._needs_init:
+            await self._reset()  # it ended while idle: its last words come before this invocation's START
         began = self.clock.monotonic()
         init_ms, self._init_ms = self._init_ms, None
         run = _Run(self, invocation, deliver, began, init_ms)
+        self.parts.log.drain()  # what was printed before belongs before
         self.parts.log.platform(platform_log.start(invocation.request_id, self.function.version))
         problem, self._init_failure = self._init_failure, None
-        if problem is None and (self._needs_init or self.session.state is RuntimeState.EXITED):
+        if problem is None and self._needs_init:
             problem = await self._boot(self.function.timeout_seconds)
             if problem and problem.error_type == failure.TIMED_OUT:
                 problem = failure.timed_out(self.function.timeout_seconds)
@@ -117,16 +140,21 @@ class Environment:
             problem = await self._converse(run)
         if problem is not None and not self._needs_init:
             await self._reset()
-        run.close(problem)
+        if self._stopped:
+            run.stopped()
+        else:
+            run.close(problem)
         self.parts.log.begin()
 
     async def shutdown(self) -> None:
         """SHUTDOWN. Without extensions AWS gives a runtime no time: it is killed."""
+        self._stopped = True
         if self._parts is None:
             return
         await self.parts.sandbox.remove()
         self.parts.log.detach()
         await self.parts.door.close()
+        self.parts.release()
 
     def peak_memory_mb(self) -> int:
         """Highest memory use of the present runtime process so far; of an ended one, as last seen."""
@@ -135,6 +163,8 @@ class Environment:
 
     async def _boot(self, limit: float) -> Failure | None:
         """Start a runtime process and wait until its INIT is over; on failure the process is gone again."""
+        if self._stopped:
+            raise EnvironmentLost(f"The environment {self.identity} was stopped")
         process = self.parts.process
         if isinstance(process, Failure):
             return process
@@ -142,6 +172,8 @@ class Environment:
         try:
             running = await self.parts.sandbox.spawn(process)
         except OSError as refused:
+            if refused.errno not in _NO_PROGRAM:
+                raise EnvironmentLost(f"No process could be started: {refused}") from refused
             program = process.argv[0].rsplit("/", 1)[-1]
             text = f"fork/exec /var/task/{program}: {(refused.strerror or 'failed').lower()}"
             return failure.invalid_entrypoint(text)
@@ -161,7 +193,8 @@ class Environment:
         left = timeout - (self.clock.monotonic() - run.began)
         if left <= 0:
             return failure.timed_out(timeout)
-        event = Event(run.invocation, int((self.clock.now() + left) * 1000), ids.hex_id(16))
+        invocation = replace(run.invocation, trace_id=_trace_id(run.invocation.trace_id, self.clock.now()))
+        event = Event(invocation, int((self.clock.now() + left) * 1000), ids.hex_id(16))
         answered, settled = session.assign(event)
         await first_of(self.clock, left, answered, session.exited)
         if answered.done() and not answered.cancelled():
@@ -222,9 +255,15 @@ class _Run:
         if not self._delivered:
             self._send(replace(outcome, log_tail=log.tail))
 
+    def stopped(self) -> None:
+        """The platform stopped the environment meanwhile. Raises EnvironmentLost unless the runtime had answered."""
+        if self._answer is None:
+            raise EnvironmentLost(f"The environment {self._environment.identity} was stopped")
+        self.close(None)
+
     def _account(self, outcome: Outcome, status: str, error_type: str) -> None:
         log, function = self._environment.parts.log, self._environment.function
-        shown = status if _is_platform_error(error_type) else ""
+        shown = status if error_type in _FOUND_BY_THE_PLATFORM else ""
         log.platform(platform_log.end(self.invocation.request_id))
         log.platform(
             platform_log.report(
@@ -259,11 +298,13 @@ class _Run:
         self._deliver(outcome)
 
 
-def _is_platform_error(error_type: str) -> bool:
-    """REPORT names only errors that the platform found, not an exception that the handler raised."""
-    return error_type in {failure.EXIT_ERROR, failure.TIMED_OUT, failure.INVALID_ENTRYPOINT} or error_type.startswith(
-        "Function.ResponseSize"
-    )
+def _trace_id(given: str, now: float) -> str:
+    """The trace header for the runtime: the caller's, with a segment of ours as parent, or a new one not sampled."""
+    fields = dict(field.strip().partition("=")[::2] for field in given.split(";") if "=" in field)
+    root = fields.get("Root") or f"1-{int(now):08x}-{ids.hex_id(24)}"
+    parent = fields.get("Parent") or ids.hex_id(16)
+    lineage = fields.get("Lineage") or f"1:{ids.hex_id(8)}:0"
+    return f"Root={root};Parent={parent};Sampled={fields.get('Sampled') or '0'};Lineage={lineage}"
 
 
 def _init_problem(session: RuntimeSession, limit: float) -> Failure | None:

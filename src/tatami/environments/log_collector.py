@@ -11,9 +11,12 @@ Frame layout, big-endian: 4 bytes type, 4 bytes length, 8 bytes time in microsec
 
 from __future__ import annotations
 
+import array
 import asyncio
+import fcntl
 import os
 import struct
+import termios
 from collections.abc import Callable, Sequence
 
 from tatami.kit.clock import Clock
@@ -67,6 +70,7 @@ class LogCollector:
         """Read what is left and close the pipes."""
         self.drain()
         self.flush()
+        self._pass(self._frames.rest())
         loop = asyncio.get_running_loop()
         for descriptor in self._pipes:
             loop.remove_reader(descriptor)
@@ -78,27 +82,29 @@ class LogCollector:
         self._pass([LogEvent(self._now(), text)])
 
     def drain(self) -> None:
-        """Read everything that is in the pipes now."""
-        for descriptor in list(self._pipes):
-            while self._read(descriptor):
-                pass
+        """Read what is in the pipes at this moment, and no more: a process may print faster than we read."""
+        for descriptor in self._pipes:
+            held = _held(descriptor)
+            while held > 0 and (read := self._read(descriptor)):
+                held -= read
 
     def flush(self) -> None:
         """End a line that has no newline yet."""
         self._pass(self._lines.rest(self._now()))
 
     def _readable(self, descriptor: int) -> None:
-        if not self._read(descriptor) and descriptor in self._pipes:
+        if self._read(descriptor) == 0:
             asyncio.get_running_loop().remove_reader(descriptor)
 
-    def _read(self, descriptor: int) -> bool:
+    def _read(self, descriptor: int) -> int | None:
+        """How many bytes were read: 0 at the end of the pipe, None when it is only empty (a `drain` was faster)."""
         try:
             data = os.read(descriptor, _READ)
         except BlockingIOError:
-            return False
+            return None
         if data:
             self._pass(self._pipes[descriptor](data))
-        return bool(data)
+        return len(data)
 
     def _read_lines(self, data: bytes) -> list[LogEvent]:
         return self._lines.feed(data, self._now())
@@ -126,13 +132,14 @@ class _Lines:
         self._partial = bytearray()
 
     def feed(self, data: bytes, now: int) -> list[LogEvent]:
-        self._partial += data
-        *whole, rest = bytes(self._partial).split(b"\n")
-        self._partial = bytearray(rest)
-        events = [event for line in whole for event in _events(line + b"\n", now)]
-        if len(self._partial) >= MAX_EVENT_BYTES:
-            events += self.rest(now)
-        return events
+        whole, newline, rest = data.rpartition(b"\n")
+        events: list[LogEvent] = []
+        if newline:
+            lines = bytes(self._partial + whole).split(b"\n")
+            events = [event for line in lines for event in _events(line + b"\n", now)]
+            self._partial.clear()
+        self._partial += rest
+        return events + _cut(self._partial, now)
 
     def rest(self, now: int) -> list[LogEvent]:
         partial, self._partial = bytes(self._partial), bytearray()
@@ -140,31 +147,77 @@ class _Lines:
 
 
 class _Frames:
-    """Cuts the frame pipe into events; bytes that are no frame are passed on as plain text."""
+    """Cuts the frame pipe into events; bytes that are no frame are passed on as plain text.
+
+    A long frame is passed on in pieces as it comes: its length is what the function says it is.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._left = 0
+        self._time = 0
 
     def feed(self, data: bytes, now: int) -> list[LogEvent]:
         self._buffer += data
         events: list[LogEvent] = []
-        while len(self._buffer) >= _FRAME.size:
-            kind, length, microseconds = _FRAME.unpack_from(self._buffer)
-            if kind >> 16 != _FRAME_MARK:
-                events += _events(bytes(self._buffer), now)
-                self._buffer.clear()
+        while self._left or self._head(now, events):
+            if len(self._buffer) >= self._left:
+                text, self._left = bytes(self._buffer[: self._left]), 0
+                del self._buffer[: len(text)]
+                events += _events(text, self._time)
+            else:
+                kept = len(self._buffer)
+                events += _cut(self._buffer, self._time)
+                self._left -= kept - len(self._buffer)
                 break
-            end = _FRAME.size + length
-            if len(self._buffer) < end:
-                break
-            text = bytes(self._buffer[_FRAME.size : end])
-            del self._buffer[:end]
-            # A function may write frames itself; only a plausible time is believed.
-            then = microseconds // 1000
-            events += _events(text, then if abs(then - now) < 60_000 else now)
         return events
+
+    def rest(self) -> list[LogEvent]:
+        """The frame that its process did not finish."""
+        partial, left, self._buffer, self._left = bytes(self._buffer), self._left, bytearray(), 0
+        return _events(partial, self._time) if left else []
+
+    def _head(self, now: int, events: list[LogEvent]) -> bool:
+        """Read the head of a frame; False when there is none yet."""
+        if len(self._buffer) < _FRAME.size:
+            return False
+        kind, self._left, microseconds = _FRAME.unpack_from(self._buffer)
+        if kind >> 16 != _FRAME_MARK:
+            events += _events(bytes(self._buffer), now)
+            self._buffer.clear()
+            self._left = 0
+            return False
+        del self._buffer[: _FRAME.size]
+        # A function may write frames itself; only a plausible time is believed.
+        then = microseconds // 1000
+        self._time = then if abs(then - now) < 60_000 else now
+        return True
+
+
+def _held(descriptor: int) -> int:
+    """How many bytes a pipe holds."""
+    count = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, count)
+    return count[0]
 
 
 def _events(text: bytes, timestamp_ms: int) -> list[LogEvent]:
-    pieces = [text[at : at + MAX_EVENT_BYTES] for at in range(0, len(text), MAX_EVENT_BYTES)]
-    return [LogEvent(timestamp_ms, piece.decode("utf-8", "replace")) for piece in pieces]
+    """Events of `text`, as few as the limit allows."""
+    rest = bytearray(text)
+    events = _cut(rest, timestamp_ms)
+    return [*events, _event(bytes(rest), timestamp_ms)] if rest else events
+
+
+def _cut(buffer: bytearray, timestamp_ms: int) -> list[LogEvent]:
+    """Take whole events off the front until what is left fits in one; no character is cut in two."""
+    events = []
+    while len(buffer) > MAX_EVENT_BYTES:
+        size = next((at for at in range(MAX_EVENT_BYTES, MAX_EVENT_BYTES - 4, -1) if buffer[at] & 0xC0 != 0x80), 0)
+        size = size or MAX_EVENT_BYTES
+        events.append(_event(bytes(buffer[:size]), timestamp_ms))
+        del buffer[:size]
+    return events
+
+
+def _event(text: bytes, timestamp_ms: int) -> LogEvent:
+    return LogEvent(timestamp_ms, text.decode("utf-8", "replace"))

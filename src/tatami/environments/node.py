@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from tatami.domain.invocation import FunctionVersion
@@ -22,7 +24,7 @@ from tatami.kit.clock import Clock
 from tatami.kit.tasks import Tasks
 from tatami.ports.engine import EnvironmentLost
 from tatami.ports.runtimes import RuntimeCatalog, RuntimeChoice
-from tatami.ports.sandbox import ProcessSpec, Sandbox, SandboxProvider, SandboxSpec
+from tatami.ports.sandbox import ProcessSpec, SandboxProvider, SandboxSpec
 from tatami.ports.telemetry import LogSink
 
 
@@ -39,6 +41,10 @@ class CredentialIssuer(Protocol):
 
     def issue(self, function: FunctionVersion) -> Credentials:
         """Session credentials for one environment of `function`."""
+        ...
+
+    def revoke(self, credentials: Credentials) -> None:
+        """End them with the environment."""
         ...
 
 
@@ -66,19 +72,26 @@ class Node:
         identity = ids.hex_id(32)
         environment = Environment(identity, function, self.clock, self.tasks)
         spec = SandboxSpec(identity, package, function.memory_mb, function.ephemeral_mb)
-        try:
-            sandbox = await self.sandboxes.create(spec)
-        except OSError as refused:
-            raise EnvironmentLost(f"No sandbox could be made: {refused}") from refused
-        try:
-            door = await self.doors.open(lambda: environment.session)
-        except OSError as refused:
-            await sandbox.remove()
-            raise EnvironmentLost(f"No Runtime API could be opened: {refused}") from refused
         stream = _log_stream(self.clock.now(), function.version, identity)
-        process = self._process(function, choice, spec, sandbox, door, stream)
-        environment.equip(Parts(sandbox, door, self._log(function, stream), process))
-        await environment.start(_init_line(function, choice))
+        async with AsyncExitStack() as undo:
+            try:
+                sandbox = await self.sandboxes.create(spec)
+                undo.push_async_callback(sandbox.remove)
+                door = await self.doors.open(lambda: environment.session)
+                undo.push_async_callback(door.close)
+            except OSError as refused:
+                raise EnvironmentLost(f"No sandbox or no Runtime API could be made: {refused}") from refused
+            credentials = self.credentials.issue(function)
+            release = partial(self.credentials.revoke, credentials)
+            undo.callback(release)
+            process = self._process(function, choice, spec, sandbox.temporary, door.address, stream, credentials)
+            environment.equip(Parts(sandbox, door, self._log(function, stream), process, release))
+            undo.pop_all()
+        try:
+            await environment.start(_init_line(function, choice))
+        except BaseException:  # cancelled too: whoever gives up a start leaves no process behind
+            await environment.shutdown()
+            raise
         return environment
 
     def _log(self, function: FunctionVersion, stream: str) -> LogCollector:
@@ -90,9 +103,10 @@ class Node:
         function: FunctionVersion,
         choice: RuntimeChoice,
         spec: SandboxSpec,
-        sandbox: Sandbox,
-        door: Door,
+        temporary: str,
+        runtime_api: str,
         stream: str,
+        credentials: Credentials,
     ) -> ProcessSpec | Failure:
         task_root = self.sandboxes.task_root(spec)
         wrapper = function.variables.get("AWS_LAMBDA_EXEC_WRAPPER", "")
@@ -101,14 +115,14 @@ class Node:
         except InvalidEntrypoint as missing:
             return failure.invalid_entrypoint(str(missing))
         surroundings = Surroundings(
-            runtime_api=door.address,
+            runtime_api=runtime_api,
             log_stream=stream,
             task_root=task_root,
             runtime_folder=str(self.folders.of(choice)),
             endpoint=self.endpoint(),
-            temporary=sandbox.temporary,
+            temporary=temporary,
         )
-        variables = for_runtime(function, self.credentials.issue(function), surroundings)
+        variables = for_runtime(function, credentials, surroundings)
         return ProcessSpec(arguments, variables, framed=choice.executable is not None)
 
 

@@ -11,6 +11,7 @@ The limits are enforced here again, on what really comes out of the archive: a z
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import lzma
 import os
@@ -38,7 +39,13 @@ _BROKEN = (
     RuntimeError,  # an encrypted entry
     EOFError,
     ValueError,
+    OverflowError,  # sizes and offsets beyond what the machine can count
 )
+
+_UNFIT_NAMES = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
+"""How the file system refuses entries that contradict each other or cannot be named; the rest is the disk's fault."""
+
+_LONGEST_LINK = 4096
 
 
 class Packages:
@@ -99,17 +106,31 @@ def unpack(content: bytes, folder: Path) -> None:
                 if entry.is_dir():
                     target.mkdir(parents=True, exist_ok=True, mode=0o755)
                 elif stat.S_ISLNK(mode):
-                    links.append((target, archive.read(entry).decode("utf-8", "surrogateescape")))
+                    links.append((target, _aim(archive, entry)))
                 else:
                     budget -= _write(archive, entry, target, mode, budget)
+        _link(folder, links)
     except _BROKEN as broken:
         raise PackageUnusable(f"Could not unzip the code package: {broken}") from broken
-    _link(folder, links)
+    except OSError as refused:
+        if refused.errno not in {None, *_UNFIT_NAMES}:  # None: bz2 tells of broken data so
+            raise
+        raise PackageUnusable(f"Could not unzip the code package: {refused.strerror or refused}") from refused
+
+
+def _aim(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
+    """Where a symbolic link points to; not more is read than a path can be long."""
+    with archive.open(entry) as source:
+        aim = source.read(_LONGEST_LINK + 1)
+    if not aim or len(aim) > _LONGEST_LINK:
+        raise PackageUnusable(f"The code package has a link without a usable target: {entry.filename!r}")
+    return aim.decode("utf-8", "surrogateescape")
 
 
 def _inside(folder: Path, name: str) -> Path:
+    """The place of an entry; `./` is the root itself."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    if not parts or name.startswith("/") or ".." in parts or "\0" in name:
+    if name.startswith(("/", "\\")) or ".." in parts or "\0" in name or not (parts or name.startswith(".")):
         raise PackageUnusable(f"The code package has an entry outside of its root: {name!r}")
     return folder.joinpath(*parts)
 
@@ -118,6 +139,7 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, mode:
     """Write one file; returns its size."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     written = 0
+    target.unlink(missing_ok=True)  # the last one of two entries of the same name counts
     with archive.open(entry) as source, target.open("wb") as sink:
         while chunk := source.read(_CHUNK):
             written += len(chunk)
@@ -137,7 +159,13 @@ def _link(folder: Path, links: list[tuple[Path, str]]) -> None:
         if Path(target).is_absolute() or not (aim == root or aim.startswith(root + os.sep)):
             raise PackageUnusable(f"The code package has a link that leads outside of its root: {place.name!r}")
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        place.unlink(missing_ok=True)
         place.symlink_to(target)
+    # A link that was checked may lead elsewhere now, through one that was made after it.
+    for place, _ in links:
+        aim = os.path.realpath(place)
+        if not (aim == root or aim.startswith(root + os.sep)):
+            raise PackageUnusable(f"The code package has a link that leads outside of its root: {place.name!r}")
 
 
 def _publish(partial: Path, place: Path) -> None:

@@ -12,6 +12,8 @@ the question and the answer does not lose it.
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import deque
 from dataclasses import dataclass
 
 from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD, Invocation
@@ -65,7 +67,8 @@ class RuntimeSession:
         self._event: Event | None = None
         self._answered: asyncio.Future[Answer] | None = None
         self._settled: asyncio.Future[None] | None = None
-        self._wake = asyncio.Event()
+        self._questions: deque[asyncio.Future[None]] = deque()
+        """Who waits for an event, the first to ask first."""
 
     def __repr__(self) -> str:
         request = self._event.invocation.request_id if self._event else "-"
@@ -84,7 +87,7 @@ class RuntimeSession:
         loop = asyncio.get_running_loop()
         self._event = event
         self._answered, self._settled = loop.create_future(), loop.create_future()
-        self._wake.set()
+        self._offer()
         return self._answered, self._settled
 
     def exit(self, how: Exit) -> None:
@@ -94,7 +97,8 @@ class RuntimeSession:
         self.state = step(self.state, RuntimeEvent.EXIT)
         self.exited.set_result(how)
         self._end_init()
-        self._wake.set()
+        for question in self._questions:
+            _wake(question)
         for waiting in (self._answered, self._settled):
             if waiting and not waiting.done():
                 waiting.cancel()
@@ -102,17 +106,20 @@ class RuntimeSession:
     # What the runtime does.
 
     async def next(self) -> Event:
-        """`GET /runtime/invocation/next`: wait for an event."""
+        """`GET /runtime/invocation/next`: wait for an event.
+
+        A runtime that has an event and asks gets the same again, as AWS's supervisor has it (core/states.go,
+        RuntimeRunningState.Ready): the answer may have been lost with its connection.
+        """
+        if self.state is RuntimeState.RUNNING and self._event is not None:
+            return self._event
         self._step(RuntimeEvent.NEXT)
         self._end_init()
         if self._settled and not self._settled.done() and self._answered and self._answered.done():
             self._settled.set_result(None)
             self._event = None
-            self._wake.clear()
-        while self._event is None:
-            await self._wake.wait()
-            if self.exited.done():
-                raise RuntimeApiRefusal(403, "InvalidStateTransition", "The runtime has exited")
+        while self._event is None or self.state is not RuntimeState.READY:
+            await self._news()
         self._step(RuntimeEvent.ASSIGNED)
         return self._event
 
@@ -122,21 +129,23 @@ class RuntimeSession:
         Raises RuntimeApiRefusal; an answer that is too large ends the invocation as a function error and is refused.
         """
         self._expect(request_id, attempt)
-        self._step(RuntimeEvent.RESPONSE)
         if len(answer.payload) > MAX_RESPONSE_PAYLOAD:
-            self.refuse_oversize(request_id)
+            self.refuse_oversize(request_id, attempt)
+        self._step(RuntimeEvent.RESPONSE)
         self._answer(answer)
 
-    def refuse_oversize(self, request_id: str) -> None:
+    def refuse_oversize(self, request_id: str, attempt: str = "") -> None:
         """End the invocation because its response is larger than allowed; always raises RuntimeApiRefusal."""
-        if self.state is RuntimeState.RUNNING:
-            self._expect(request_id, "")
-            self._step(RuntimeEvent.RESPONSE)
         text = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_PAYLOAD} bytes)."
-        body = f'{{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"{text}"}}'
-        self._answer(Answer(body.encode(), "Function.ResponseSizeTooLarge"))
+        self.respond(request_id, platform_error("Function.ResponseSizeTooLarge", text), attempt)
         refusal = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_PAYLOAD} bytes)."
         raise RuntimeApiRefusal(413, "RequestEntityTooLarge", refusal)
+
+    def refuse_mode(self, request_id: str, mode: str, attempt: str = "") -> None:
+        """End the invocation because of an unknown response mode; always raises RuntimeApiRefusal."""
+        text = f"Invalid response mode: {mode}"
+        self.respond(request_id, platform_error("Runtime.InvalidResponseModeHeader", text), attempt)
+        raise RuntimeApiRefusal(400, "InvalidFunctionResponseMode", text)
 
     def fail(self, request_id: str, answer: Answer, attempt: str = "") -> None:
         """`POST /runtime/invocation/{id}/error`."""
@@ -149,6 +158,23 @@ class RuntimeSession:
         self._step(RuntimeEvent.INIT_ERROR)
         self.init_failure = answer
         self._end_init()
+
+    async def _news(self) -> None:
+        """Wait for an event to be assigned. Raises RuntimeApiRefusal when the process has ended meanwhile."""
+        question: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._questions.append(question)
+        try:
+            await question
+        finally:
+            self._questions.remove(question)
+            self._offer()  # who asked may be gone in the moment it was woken: the event is for the next in line
+        if self.exited.done():
+            raise RuntimeApiRefusal(403, "InvalidStateTransition", "The runtime has exited")
+
+    def _offer(self) -> None:
+        """Wake the first that waits, if there is an event for it."""
+        if self._event is not None and self.state is RuntimeState.READY and self._questions:
+            _wake(self._questions[0])
 
     def _expect(self, request_id: str, attempt: str) -> None:
         if self._event is None or self._event.invocation.request_id != request_id:
@@ -169,3 +195,15 @@ class RuntimeSession:
     def _end_init(self) -> None:
         if not self.initialised.done():
             self.initialised.set_result(None)
+
+
+def platform_error(error_type: str, text: str) -> Answer:
+    """An answer that the platform gives in the runtime's place."""
+    return Answer(
+        json.dumps({"errorType": error_type, "errorMessage": text}, separators=(",", ":")).encode(), error_type
+    )
+
+
+def _wake(question: asyncio.Future[None]) -> None:
+    if not question.done():
+        question.set_result(None)

@@ -12,6 +12,13 @@ from tatami.domain.invocation import FunctionVersion
 
 PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 
+_XRAY = {
+    "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+    "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
+    "_AWS_XRAY_DAEMON_PORT": "2000",
+}
+"""Where the X-Ray SDKs look for a daemon anyway when they are told nothing; on AWS it is 169.254.100.1."""
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -55,12 +62,12 @@ def for_runtime(function: FunctionVersion, credentials: Credentials, surrounding
         "AWS_LAMBDA_LOG_STREAM_NAME": surroundings.log_stream,
         "AWS_LAMBDA_RUNTIME_API": surroundings.runtime_api,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **_XRAY,
         "LAMBDA_RUNTIME_DIR": runtime,
+        "LANG": "en_US.UTF-8",
         "LAMBDA_TASK_ROOT": task,
         "LD_LIBRARY_PATH": (f"/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:/opt/lib"),
         "PATH": PATH,
-        "PWD": task,
-        "SHLVL": "0",
         "TZ": ":UTC",
         "_HANDLER": function.handler,
         **_of_language(function.runtime, task, runtime),
@@ -75,7 +82,7 @@ def for_runtime(function: FunctionVersion, credentials: Credentials, surrounding
 def _of_language(runtime: str, task: str, folder: str) -> dict[str, str]:
     if runtime.startswith("provided"):
         return {}
-    named = {"AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}", "LANG": "en_US.UTF-8"}
+    named = {"AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}", "PWD": task, "SHLVL": "0"}
     if runtime.startswith("python"):
         return {**named, "LC_CTYPE": "C.UTF-8", "PYTHONPATH": folder}
     if runtime.startswith("nodejs"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,7 @@ class Context:
 
     account: 12 digits. region: `us-east-1`. access_key: as signed. caller_arn: the caller's IAM ARN.
     endpoint: `http://host:port` as the client addressed us, for URLs in answers.
+    trace_id: the header `X-Amzn-Trace-Id` as it came, or "".
     """
 
     account: str
@@ -32,24 +33,30 @@ class Context:
     user_id: str = ""
     endpoint: str = ""
     partition: str = "aws"
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[StateT]):
-    """One AWS operation of a room: its AWS name, its IAM action and the function that performs it."""
+    """One AWS operation of a room: its AWS name, its IAM action and the function that performs it.
+
+    own_checks: input members whose constraints the room checks itself, because AWS answers with another error than
+    the model's for them.
+    """
 
     name: str
     action: str
     perform: Callable[[StateT, Context, Values], Awaitable[Values]]
+    own_checks: frozenset[str] = frozenset()
 
 
 def operation(
-    name: str, *, action: str
+    name: str, *, action: str, own_checks: Iterable[str] = ()
 ) -> Callable[[Callable[[StateT, Context, Values], Awaitable[Values]]], Operation[StateT]]:
-    """Declare the decorated coroutine function as the operation `name`, guarded by IAM `action`."""
+    """Declare the decorated coroutine function as the operation `name`, guarded by IAM `action`; see Operation."""
 
     def declare(perform: Callable[[StateT, Context, Values], Awaitable[Values]]) -> Operation[StateT]:
-        return Operation(name, action, perform)
+        return Operation(name, action, perform, frozenset(own_checks))
 
     return declare
 

@@ -43,10 +43,12 @@ class Tasks:
 
     async def close(self) -> None:
         """Cancel every task and wait for it to end."""
-        for task in list(self._running):
-            task.cancel()
+        cancelled: set[asyncio.Task[Any]] = set()
         while self._running:
-            await asyncio.wait(self._running)
+            for task in self._running - cancelled:  # a task may start another while it ends
+                task.cancel()
+            cancelled |= self._running
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def first_of(clock: Clock, seconds: float, *futures: asyncio.Future[Any]) -> None:

@@ -7,12 +7,14 @@ import binascii
 import re
 
 from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD
-from tatami.environments.session import Answer, Event, RuntimeApiRefusal, RuntimeSession
+from tatami.environments.session import Answer, Event, RuntimeSession, platform_error
 from tatami.runtime_api.calls import ACCEPTED, Call, Reply
 
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 _MODE = "lambda-runtime-function-response-mode"
+_ONE_LINE = str.maketrans("\r\n", "  ")
 _ERROR = "lambda-runtime-function-error-type"
+_ATTEMPT = "lambda-runtime-invocation-id"
 
 
 async def next_event(session: RuntimeSession) -> Reply:
@@ -23,29 +25,28 @@ async def next_event(session: RuntimeSession) -> Reply:
 
 def response(session: RuntimeSession, request_id: str, call: Call) -> Reply:
     """`POST .../{id}/response`, buffered, or streamed and ended (then an error may follow in the trailers)."""
-    mode = call.headers.get(_MODE, "")
+    mode, attempt = call.headers.get(_MODE, ""), call.headers.get(_ATTEMPT, "")
     if mode not in {"", "streaming"}:
-        raise RuntimeApiRefusal(400, "InvalidFunctionResponseMode", f"Invalid response mode: {mode}")
+        session.refuse_mode(request_id, mode, attempt)
     if call.size > MAX_RESPONSE_PAYLOAD:
-        session.refuse_oversize(request_id)
+        session.refuse_oversize(request_id, attempt)
     answer = Answer(call.body, content_type=call.headers.get("content-type", "application/json"))
     if failed := call.trailers.get(_ERROR):
         answer = Answer(_trailing_error(call), failed)
-    session.respond(request_id, answer, call.headers.get("lambda-runtime-invocation-id", ""))
+    session.respond(request_id, answer, attempt)
     return ACCEPTED
 
 
 def error(session: RuntimeSession, request_id: str, call: Call) -> Reply:
     """`POST .../{id}/error`."""
     answer = Answer(call.body, error_type(call))
-    session.fail(request_id, answer, call.headers.get("lambda-runtime-invocation-id", ""))
+    session.fail(request_id, answer, call.headers.get(_ATTEMPT, ""))
     return ACCEPTED
 
 
 def truncated(session: RuntimeSession, request_id: str) -> None:
     """The connection broke in the middle of a response: the invocation ends with a function error."""
-    body = b'{"errorType":"Runtime.TruncatedResponse","errorMessage":"Response truncated"}'
-    session.respond(request_id, Answer(body, "Runtime.TruncatedResponse"))
+    session.respond(request_id, platform_error("Runtime.TruncatedResponse", "Response truncated"))
 
 
 def error_type(call: Call) -> str:
@@ -74,4 +75,5 @@ def _event_headers(event: Event) -> dict[str, str]:
         "Lambda-Runtime-Cognito-Identity": invocation.cognito_identity,
         "Lambda-Runtime-Invocation-Id": event.attempt,
     }
-    return {name: value for name, value in headers.items() if value}
+    # A client context is JSON, and JSON may be laid out in lines; a header may not.
+    return {name: value.translate(_ONE_LINE) for name, value in headers.items() if value}

@@ -13,6 +13,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 
 import httptools
 
@@ -84,8 +85,8 @@ class _Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # No isinstance: uvloop's transports do not inherit from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -143,7 +144,7 @@ class _Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         lines = [b"HTTP/1.1 %d %s" % (reply.status, _REASONS.get(reply.status, b"Unknown"))]
-        lines += [f"{name}: {value}".encode("latin-1", "replace") for name, value in reply.headers.items()]
+        lines += [f"{name}: {value}".encode() for name, value in reply.headers.items()]
         lines.append(b"Content-Type: application/json")
         lines.append(b"Content-Length: %d" % len(reply.body))
         if not keep:

@@ -22,6 +22,7 @@ class LocalEngine:
     def __init__(self, node: Node, starts: int | None = None) -> None:
         self._node = node
         self._environments: dict[str, Environment] = {}
+        self._closed = False
         self._starts = asyncio.Semaphore(starts or 2 * (os.cpu_count() or 1))
 
     def __repr__(self) -> str:
@@ -34,7 +35,12 @@ class LocalEngine:
     async def start(self, function: FunctionVersion) -> str:
         """Make an environment and run INIT."""
         async with self._starts:
+            if self._closed:
+                raise EnvironmentLost("The engine is closed")
             environment = await self._node.make(function)
+        if self._closed:
+            await environment.shutdown()
+            raise EnvironmentLost("The engine was closed while the environment started")
         self._environments[environment.identity] = environment
         return environment.identity
 
@@ -52,5 +58,6 @@ class LocalEngine:
             await found.shutdown()
 
     async def close(self) -> None:
-        """Stop every environment."""
+        """Stop every environment; one that is starting now is stopped when its INIT is over."""
+        self._closed = True
         await asyncio.gather(*(self.stop(identity) for identity in list(self._environments)))

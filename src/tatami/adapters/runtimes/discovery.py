@@ -37,6 +37,8 @@ class UnusableInterpreter(Exception):
 
 @dataclass(frozen=True)
 class _Interpreter:
+    """version is "" until it is known."""
+
     executable: Path
     version: str
 
@@ -49,17 +51,17 @@ class MachineRuntimes:
 
     def __init__(self, configured: Mapping[str, Path], fallback: bool, home: Path | None = None) -> None:
         self._fallback = fallback
-        self._found: dict[str, Path] = {}
-        self._versions: dict[str, _Interpreter] = {}
+        self._found: dict[str, list[_Interpreter]] = {}
+        """The preferred one first; those behind it count when it turns out not to be what its name says."""
         for runtime, path in configured.items():
-            self._configure(runtime, path)
+            self._found[runtime] = [_configured(runtime, path)]
         home = home or Path.home()
-        for minor, path in _pythons(home):
+        for minor, interpreter in _pythons(home):
             if minor >= _OLDEST_PYTHON:
-                self._found.setdefault(f"python3.{minor}", path)
-        for major, path in _nodes(home):
+                self._found.setdefault(f"python3.{minor}", []).append(interpreter)
+        for major, interpreter in _nodes(home):
             if major >= _OLDEST_NODE:
-                self._found.setdefault(f"nodejs{major}.x", path)
+                self._found.setdefault(f"nodejs{major}.x", []).append(interpreter)
 
     def __repr__(self) -> str:
         return f"<MachineRuntimes {', '.join(self.available())}>"
@@ -73,11 +75,10 @@ class MachineRuntimes:
         """How to run `runtime` here, or None."""
         if runtime in PROVIDED:
             return RuntimeChoice(runtime, runtime)
-        runs_as = runtime if runtime in self._found else self._nearest(runtime)
-        if runs_as is None:
-            return None
-        interpreter = self._interpreter(runs_as)
-        return RuntimeChoice(runtime, runs_as, interpreter.executable, interpreter.version)
+        while runs_as := runtime if runtime in self._found else self._nearest(runtime):
+            if interpreter := self._interpreter(runs_as):
+                return RuntimeChoice(runtime, runs_as, interpreter.executable, interpreter.version)
+        return None
 
     def _nearest(self, runtime: str) -> str | None:
         """The closest version of the same language, the newer one of two equally close."""
@@ -87,24 +88,30 @@ class MachineRuntimes:
         wanted = _number(runtime)
         return min(same, key=lambda found: (abs(_number(found) - wanted), -_number(found)), default=None)
 
-    def _interpreter(self, runtime: str) -> _Interpreter:
-        known = self._versions.get(runtime)
-        if known is None:
-            path = self._found[runtime]
-            known = self._versions[runtime] = _Interpreter(path, _version_of(path) or _ask_version(path))
-        return known
+    def _interpreter(self, runtime: str) -> _Interpreter | None:
+        """The first one that is of the version its name says; a runtime without any is not available any more."""
+        candidates = self._found[runtime]
+        while candidates:
+            first = candidates[0]
+            version = first.version or _ask_version(first.executable)
+            if _matches(runtime, version):
+                candidates[0] = _Interpreter(first.executable, version)
+                return candidates[0]
+            del candidates[0]
+        del self._found[runtime]
+        return None
 
-    def _configure(self, runtime: str, path: Path) -> None:
-        if not _language(runtime):
-            raise UnusableInterpreter(f"runtimes: {runtime} is no runtime that an interpreter can be named for")
-        path = path.expanduser()
-        if not os.access(path, os.X_OK):
-            raise UnusableInterpreter(f"runtimes: {runtime} = {path} is not an executable file")
-        version = _ask_version(path)
-        if not _matches(runtime, version):
-            raise UnusableInterpreter(f"runtimes: {runtime} = {path} is version {version or 'unknown'}")
-        self._found[runtime] = path
-        self._versions[runtime] = _Interpreter(path, version)
+
+def _configured(runtime: str, path: Path) -> _Interpreter:
+    if not _language(runtime):
+        raise UnusableInterpreter(f"runtimes: {runtime} is no runtime that an interpreter can be named for")
+    path = path.expanduser()
+    if not _usable(path):
+        raise UnusableInterpreter(f"runtimes: {runtime} = {path} is not an executable file")
+    version = _ask_version(path)
+    if not _matches(runtime, version):
+        raise UnusableInterpreter(f"runtimes: {runtime} = {path} is version {version or 'unknown'}")
+    return _Interpreter(path, version)
 
 
 def _language(runtime: str) -> str:
@@ -125,26 +132,26 @@ def _matches(runtime: str, version: str) -> bool:
     return parts[0] == str(_number(runtime))
 
 
-def _pythons(home: Path) -> Iterator[tuple[int, Path]]:
-    """Minor version and path of every `python3.N`, the preferred one of each minor first."""
+def _pythons(home: Path) -> Iterator[tuple[int, _Interpreter]]:
+    """Minor version and place of every `python3.N`, the preferred one of each minor first."""
     folders = [*_search_path(), *sorted(home.glob(".pyenv/versions/*/bin"), key=_newest_first)]
     folders += sorted(home.glob(".local/share/uv/python/cpython-*/bin"), key=_newest_first)
     folders.append(Path(sys.base_prefix) / "bin")
     for folder in folders:
         for path in _listed(folder):
             if (match := _PYTHON.fullmatch(path.name)) and _usable(path):
-                yield int(match.group(1)), path
+                yield int(match.group(1)), _Interpreter(path, _version_of(path))
 
 
-def _nodes(home: Path) -> Iterator[tuple[int, Path]]:
-    """Major version and path of every `node`."""
+def _nodes(home: Path) -> Iterator[tuple[int, _Interpreter]]:
+    """Major version and place of every `node`."""
     for folder in _search_path():
         path = folder / "node"
         if _usable(path) and (version := _ask_version(path)):
-            yield int(version.split(".")[0]), path
+            yield int(version.split(".")[0]), _Interpreter(path, version)
     for folder in sorted(home.glob(".nvm/versions/node/v*/bin"), key=_newest_first):
         if _usable(path := folder / "node") and (version := _version_of(path)):
-            yield int(version.split(".")[0]), path
+            yield int(version.split(".")[0]), _Interpreter(path, version)
 
 
 def _search_path() -> list[Path]:
@@ -179,7 +186,16 @@ def _version_of(path: Path) -> str:
 def _ask_version(path: Path) -> str:
     """What `--version` says, or ""."""
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False, env={})
+        said = subprocess.run(
+            [path, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
+            env={},
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     match = _VERSION.search(said.stdout + said.stderr)

@@ -16,10 +16,12 @@ PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"
 def link_python_sdk(folder: Path) -> None:
     """Make `folder` show exactly the SDK's packages; what is missing from the machine is left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in PACKAGES:
-        source = _location(name)
-        if source is None:
-            continue
+    sources = [source for source in map(_location, PACKAGES) if source is not None]
+    wanted = {source.name for source in sources}
+    for link in list(folder.iterdir()):
+        if link.is_symlink() and link.name not in wanted:
+            link.unlink()
+    for source in sources:
         link = folder / source.name
         if link.is_symlink() and link.readlink() == source:
             continue

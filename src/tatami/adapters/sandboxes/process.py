@@ -17,12 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import shutil
+import select
 import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tatami.ports.sandbox import Exit, ProcessSpec, SandboxSpec
@@ -31,6 +34,11 @@ OPEN_FILES = 1024
 """RLIMIT_NOFILE as recorded on AWS."""
 
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
+
+_KILL_SECONDS = 5
+"""How long a killed process may take to end before that is given up and logged (it hangs in the kernel)."""
+
+log = logging.getLogger(__name__)
 
 
 class ProcessSandboxes:
@@ -70,10 +78,11 @@ class ProcessSandboxes:
         if not self._folder.is_dir():
             return 0
         leftovers = await asyncio.to_thread(lambda: sorted(self._folder.iterdir()))
+        removed = len(leftovers)
         for folder in leftovers:
-            await asyncio.to_thread(_kill_marked, folder.name)
+            removed += await asyncio.to_thread(_kill_marked, folder.name)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        return len(leftovers)
+        return removed
 
 
 class ProcessSandbox:
@@ -102,8 +111,10 @@ class ProcessSandbox:
         if self._process is None:
             return
         process, self._process = self._process, None
+        held = _hold(_children(process.pid))  # while their parents tell who they are
         process.kill_session()
         await process.wait()
+        await asyncio.to_thread(_end, held)
         await asyncio.to_thread(_kill_marked, self._spec.environment)
 
     def peak_memory_bytes(self) -> int:
@@ -178,8 +189,10 @@ def _spawn(process: ProcessSpec, folder: Path) -> _Process:
         for descriptor in (output_end, frames_end):
             if descriptor is not None:
                 os.close(descriptor)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
     with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(popen.pid, resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+        resource.prlimit(popen.pid, resource.RLIMIT_NOFILE, (files, files))
         resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
     return _Process(popen, output, frames)
 
@@ -191,16 +204,43 @@ def _pipe() -> tuple[int, int]:
     return read_end, write_end
 
 
-def _kill_marked(environment: str) -> None:
-    """SIGKILL every process that carries the environment's mark, until none is left."""
-    mark = environment.encode()
-    for _ in range(100):
-        pids = [pid for pid in _pids() if mark in _mark_of(pid)]
-        if not pids:
-            return
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+def _kill_marked(environment: str) -> int:
+    """SIGKILL every process that carries the environment's mark, until none is left; returns how many there were."""
+    mark, killed = environment.encode(), 0
+    deadline = time.monotonic() + _KILL_SECONDS
+    while marked := [pid for pid in _pids() if mark in _mark_of(pid)]:
+        held = _hold(marked)
+        # A process id may have been given away between the listing and the hold.
+        mine = {pid: held.pop(pid) for pid in list(held) if mark in _mark_of(pid)}
+        for descriptor in held.values():
+            os.close(descriptor)
+        killed += len(mine)
+        _end(mine)
+        if time.monotonic() > deadline:
+            log.error("processes of environment %s cannot be ended: %s", environment, marked)
+            break
+    return killed
+
+
+def _hold(pids: Iterable[int]) -> dict[int, int]:
+    """A pidfd for each process that still exists: a name for it that is never given to another."""
+    held = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            held[pid] = os.pidfd_open(pid)
+    return held
+
+
+def _end(held: Mapping[int, int]) -> None:
+    """SIGKILL the held processes, wait until they have ended, and let go of them."""
+    for descriptor in held.values():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    for descriptor in held.values():
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        waiting.poll(_KILL_SECONDS * 1000)
+        os.close(descriptor)
 
 
 def _pids() -> list[int]:

@@ -1,0 +1,1 @@
+"""Benchmarks: the numbers of SPEC.md live here and nowhere else."""

@@ -1,0 +1,1 @@
+"""A small HTTP client of a running Tatami."""

@@ -1,0 +1,1 @@
+"""AWS front door: accept, identify, authenticate, authorize, decode, call, encode."""

@@ -1,0 +1,1 @@
+"""The operations of the logs service, one module per noun."""

@@ -1,0 +1,1 @@
+"""Shapes and rules of the logs service: values in, values out."""

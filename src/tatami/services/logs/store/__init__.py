@@ -1,0 +1,1 @@
+"""The tables of the logs service, one module per noun; every function works inside a transaction."""
