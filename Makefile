@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 WORKERS ?= 2
 
-.PHONY: help setup demo test quick bench clean
+.PHONY: help setup demo test quick bench docs clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -40,6 +40,9 @@ quick: setup ## The fast inner loop: linters, types, import rules, unit tests.
 
 bench: setup ## Measure the front door and cold starts; SPEC.md records the numbers.
 	@$(BIN)/python -m benchmarks
+
+docs: setup ## Write the pages that are made from the code.
+	@$(BIN)/python -m tools.operations
 
 clean: ## Remove .venv and everything that was built.
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache examples/*/build

@@ -156,10 +156,14 @@ class Environment:
         await self.parts.door.close()
         self.parts.release()
 
+    @property
     def peak_memory_mb(self) -> int:
-        """Highest memory use of the present runtime process so far; of an ended one, as last seen."""
-        self._peak_memory = max(self._peak_memory, self.parts.sandbox.peak_memory_bytes())
+        """Highest memory use of the present runtime process, or of the last one, as `sample_memory` saw it."""
         return -(-self._peak_memory // MEGABYTE)
+
+    def sample_memory(self) -> None:
+        """Look how much memory has been used. It costs system calls, so it is done once an invocation."""
+        self._peak_memory = max(self._peak_memory, self.parts.sandbox.peak_memory_bytes())
 
     async def _boot(self, limit: float) -> Failure | None:
         """Start a runtime process and wait until its INIT is over; on failure the process is gone again."""
@@ -181,7 +185,7 @@ class Environment:
         self.parts.log.attach(running.output, running.frames)
         self._tasks.spawn(f"watch {self.identity}", _watch(running, session))
         await first_of(self.clock, limit, session.initialised)
-        self.peak_memory_mb()
+        self.sample_memory()
         problem = _init_problem(session, limit)
         if problem is not None:
             await self._reset()
@@ -210,7 +214,7 @@ class Environment:
     async def _reset(self) -> None:
         """End every process; the sandbox and its `/tmp` stay."""
         self._needs_init = True
-        self.peak_memory_mb()
+        self.sample_memory()
         await self.parts.sandbox.kill()
         self.parts.log.detach()
 
@@ -245,6 +249,7 @@ class _Run:
         log = self._environment.parts.log
         log.drain()
         log.flush()
+        self._environment.sample_memory()
         if self._answer is not None:
             outcome = self._outcome(self._answer.payload, self._answer.error_type)
         else:
@@ -289,7 +294,7 @@ class _Run:
             duration_ms=duration,
             billed_ms=platform_log.billed(duration, self._init_ms),
             init_ms=self._init_ms,
-            max_memory_mb=environment.peak_memory_mb(),
+            max_memory_mb=environment.peak_memory_mb,
             environment=environment.identity,
         )
 

@@ -82,7 +82,7 @@ class RuntimeSession:
         Returns two futures: the runtime's answer, and the moment it is ready again. Both are cancelled when
         the process exits. Raises InvalidTransition when the runtime is not ready.
         """
-        if self.state is not RuntimeState.READY:
+        if self.state is not RuntimeState.READY or self._event is not None:
             raise InvalidTransition(self.state, RuntimeEvent.ASSIGNED)
         loop = asyncio.get_running_loop()
         self._event = event

@@ -20,8 +20,8 @@ import contextlib
 import logging
 import os
 import resource
-import shutil
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -257,21 +257,25 @@ def _mark_of(pid: int) -> bytes:
 
 
 def _children(pid: int) -> list[int]:
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    children = [int(child) for child in listed]
+    children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
     return children + [grandchild for child in children for grandchild in _children(child)]
 
 
 def _peak(pid: int) -> int:
     """VmHWM in bytes; 0 for a process that has ended."""
+    found = _read(f"/proc/{pid}/status").partition(b"VmHWM:")[2].split(maxsplit=1)
+    return int(found[0]) * 1024 if found else 0
+
+
+def _read(path: str) -> bytes:
+    """A file of /proc in one read, b"" when its process has ended. After every invocation, so without ceremony."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return 0
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
+        return b""
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
