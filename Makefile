@@ -1,5 +1,6 @@
 # The commands of a checkout. `make setup` once; then `make demo`, `make test`, and `make quick` while working.
-# Needs git, make and Python >= 3.11 with venv; node and curl are optional, and what needs them is skipped by name.
+# Needs git, make and Python >= 3.11 with venv; node, curl, java with mvn, ruby, go and cargo are optional, and what needs
+# them is skipped by name.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -23,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	if [ ! -x $(BIN)/python ]; then echo "making $(VENV) with $$("$$python" --version)"; "$$python" -m venv $(VENV); fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@tools/fetch-java-client --if-possible
 	@touch $@
 
 demo: setup ## Start a platform, deploy the examples, invoke them with boto3, stop everything.

@@ -46,6 +46,8 @@ class Runtime:
         self.clock = clock
         self.wire = Wire(process.spec.variables["AWS_LAMBDA_RUNTIME_API"])
         self.event: Event | None = None
+        self.at_end: list[Callable[[], object]] = [self.wire.hang_up]
+        """What a kernel would do when the process ends: close its sockets."""
 
     async def ask_next(self) -> Event:
         """Wait for an event, which must come."""
@@ -120,6 +122,8 @@ class ScriptedProcess:
         self.spec = spec
         self.pid = next(self._pids)
         self.hung = asyncio.Event()
+        self.signals: list[int] = []
+        self.ignored: set[int] = set()
         self.output, self.stdout = _pipe()
         self.frames: int | None = None
         self.frames_end: int | None = None
@@ -136,6 +140,13 @@ class ScriptedProcess:
     async def kill(self) -> None:
         self._task.cancel()
         await self.wait()
+
+    def send(self, number: int) -> None:
+        """A signal, which ends it unless it is ignored."""
+        self.signals.append(number)
+        if number in self.ignored:
+            return
+        self._task.cancel()
 
     async def write(self, descriptor: int, data: bytes) -> None:
         """Write everything, waiting for the reader as a process would."""
@@ -158,12 +169,13 @@ class ScriptedProcess:
         except _Ended as ended:
             how = ended.how
         except asyncio.CancelledError:
-            how = Exit(None, 9)
+            how = Exit(None, self.signals[-1] if self.signals else 9)
         except BaseException as error:
             self._errors.append(error)
             how = Exit(70)
         # A kernel closes what a process had open before it tells of the end.
-        self._runtime.wire.hang_up()
+        for close in self._runtime.at_end:
+            close()
         for descriptor in (self.stdout, self.frames_end):
             if descriptor is not None:
                 os.close(descriptor)
@@ -179,6 +191,7 @@ class ScriptedSandbox:
     processes: list[ScriptedProcess] = field(default_factory=list)
     memory: int = 26 * MEGABYTE
     removed: bool = False
+    frozen: bool = False
 
     @property
     def temporary(self) -> str:
@@ -186,7 +199,7 @@ class ScriptedSandbox:
 
     async def spawn(self, process: ProcessSpec) -> ScriptedProcess:
         assert not self.removed, "a process in a sandbox that was removed"
-        script = self.provider.next_script()
+        script = self.provider.next_script(process.argv[0])
         if isinstance(script, OSError):
             raise script
         started = ScriptedProcess(process, script, self.provider.clock, self.provider.errors)
@@ -197,6 +210,16 @@ class ScriptedSandbox:
         for process in self.processes:
             await process.kill()
 
+    async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", port)
+
+    async def freeze(self) -> None:
+        assert not self.frozen, "frozen twice"
+        self.frozen = True
+
+    async def thaw(self) -> None:
+        self.frozen = False
+
     def peak_memory_bytes(self) -> int:
         return self.memory
 
@@ -206,13 +229,22 @@ class ScriptedSandbox:
 
 
 class ScriptedSandboxes:
-    """ports.sandbox.SandboxProvider; each process started takes the next script, the last one again and again."""
+    """ports.sandbox.SandboxProvider; each process started takes the next script, the last one again and again.
 
-    def __init__(self, clock: VirtualClock, scripts: list[Script | OSError]) -> None:
+    extensions: the scripts of each external extension, by file name.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        scripts: list[Script | OSError],
+        extensions: Mapping[str, list[Script | OSError]] | None = None,
+    ) -> None:
         self.clock = clock
         self.made: list[ScriptedSandbox] = []
         self.errors: list[BaseException] = []
         self._scripts = scripts
+        self._extensions = extensions or {}
 
     @property
     def isolation(self) -> Mapping[str, bool | str]:
@@ -221,6 +253,9 @@ class ScriptedSandboxes:
     def task_root(self, spec: SandboxSpec) -> str:
         return "/var/task"
 
+    def layers_root(self, spec: SandboxSpec) -> str:
+        return "/opt"
+
     async def create(self, spec: SandboxSpec) -> ScriptedSandbox:
         self.made.append(ScriptedSandbox(spec, self))
         return self.made[-1]
@@ -228,8 +263,10 @@ class ScriptedSandboxes:
     async def sweep(self) -> int:
         return 0
 
-    def next_script(self) -> Script | OSError:
-        return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+    def next_script(self, program: str) -> Script | OSError:
+        folder, _, name = program.rpartition("/")
+        scripts = self._extensions[name] if folder == "/opt/extensions" else self._scripts
+        return scripts.pop(0) if len(scripts) > 1 else scripts[0]
 
 
 def _typed(error_type: str) -> dict[str, str]:

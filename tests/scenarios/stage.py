@@ -8,7 +8,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec
@@ -88,13 +88,25 @@ class KnownCredentials:
 class Stage:
     """The engine under test and what it is asked to do. As a context manager it leaves nothing open behind."""
 
-    def __init__(self, folder: Path, *scripts: Script | OSError, timeout: int = 3, runtime: str = "python3.12") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *scripts: Script | OSError,
+        timeout: int = 3,
+        runtime: str = "python3.12",
+        extensions: Mapping[str, Script | OSError | list[Script | OSError]] | None = None,
+        log_format: str = "Text",
+    ) -> None:
+        """extensions: external ones by file name, each with a script a boot."""
         self.clock = VirtualClock()
         self.logs = Logs()
         self.tasks = Tasks()
         self.blobs = MemoryBlobs()
         self.credentials = KnownCredentials()
-        self.sandboxes = ScriptedSandboxes(self.clock, list(scripts) or [echo])
+        self._extensions = {
+            name: given if isinstance(given, list) else [given] for name, given in (extensions or {}).items()
+        }
+        self.sandboxes = ScriptedSandboxes(self.clock, list(scripts) or [echo], self._extensions)
         self.node = Node(
             Packages(self.blobs, folder / "code"),
             self.sandboxes,
@@ -110,7 +122,7 @@ class Stage:
         self.engine = LocalEngine(self.node, starts=8)
         self.function = FunctionVersion(
             "000000000000", "us-east-1", "scripted", "$LATEST", "g1", ARN, runtime, "index.handler", "",
-            timeout_seconds=timeout, log_group="/aws/lambda/scripted",
+            timeout_seconds=timeout, log_group="/aws/lambda/scripted", log_format=log_format,
         )  # fmt: skip
         self._descriptors = 0
         self._requests = 0
@@ -119,6 +131,9 @@ class Stage:
         self._descriptors = len(os.listdir("/proc/self/fd"))
         digest = await self.blobs.put(package({"bootstrap": b"#!/bin/true\n"}))
         object.__setattr__(self.function, "code", digest)
+        if self._extensions:
+            programs = {f"extensions/{name}": b"#!/bin/true\n" for name in self._extensions}
+            object.__setattr__(self.function, "layers", (await self.blobs.put(package(programs)),))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:

@@ -35,8 +35,10 @@ class Config:
     access: `open` (any well-formed credentials) or `enforce` (known keys only).
     keys: access key id → secret access key, for `enforce`. runtimes: runtime identifier → interpreter.
     runtime_fallback: whether the nearest interpreter may stand in for one the machine lacks.
+    java_client: folder of AWS's Java client; None looks where `tools/fetch-java-client` puts it.
     idle_seconds: an environment unused for that long is stopped. isolation: `auto` or `process`.
-    concurrency_limit: concurrent executions of one account and region. log_level: `debug` ... `error`.
+    concurrency_limit: concurrent executions of one account and region. stream_shaping: `aws` slows streamed
+    responses after 6 MB to 2 MB a second, `off` does not. log_level: `debug` ... `error`.
     """
 
     host: str = "127.0.0.1"
@@ -48,9 +50,11 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     runtimes: Mapping[str, Path] = field(default_factory=dict)
     runtime_fallback: bool = False
+    java_client: Path | None = None
     idle_seconds: float = 300.0
     isolation: str = "auto"
     concurrency_limit: int = 1000
+    stream_shaping: str = "aws"
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -157,6 +161,16 @@ def _data_dir(folder: Path) -> Callable[[Any], Path | None]:
     return resolve
 
 
+def _folder(folder: Path) -> Callable[[Any], Path]:
+    def resolve(text: str) -> Path:
+        path = folder.absolute() / Path(text).expanduser()
+        if not path.is_dir():
+            raise BadValue(f"{path} is not a folder")
+        return path
+
+    return resolve
+
+
 def _interpreters(folder: Path) -> Callable[[Any], dict[str, Path]]:
     def resolve(table: Mapping[str, str]) -> dict[str, Path]:
         return {
@@ -173,7 +187,11 @@ def _executable(runtime: str, path: Path) -> Path:
     return path
 
 
-PATHS: Mapping[str, Callable[[Path], Callable[[Any], Any]]] = {"data_dir": _data_dir, "runtimes": _interpreters}
+PATHS: Mapping[str, Callable[[Path], Callable[[Any], Any]]] = {
+    "data_dir": _data_dir,
+    "runtimes": _interpreters,
+    "java_client": _folder,
+}
 """Settings that name places: what turns their text into paths, given the folder where relative ones start."""
 
 assert set(SETTINGS) == {member.name for member in dataclasses.fields(Config)}

@@ -21,6 +21,7 @@ from typing import Any
 from tatami.adapters.blobs.files import FileBlobs
 from tatami.adapters.blobs.memory import MemoryBlobs
 from tatami.adapters.engines.local import LocalEngine
+from tatami.adapters.runtimes import java_client
 from tatami.adapters.runtimes.discovery import MachineRuntimes, UnusableInterpreter
 from tatami.adapters.runtimes.sdk import link_python_sdk
 from tatami.adapters.sandboxes.process import ProcessSandboxes
@@ -38,6 +39,7 @@ from tatami.environments.launch import RuntimeFolders
 from tatami.environments.node import Node
 from tatami.environments.packages import Packages
 from tatami.frame.operation import Room
+from tatami.frame.site import Site
 from tatami.gateway.access import Access
 from tatami.gateway.asgi import Application
 from tatami.gateway.gateway import Gateway, Special
@@ -48,6 +50,7 @@ from tatami.ports.blobs import Blobs
 from tatami.ports.store import Store, StoreFull
 from tatami.runtime_api.server import RuntimeApi
 from tatami.services.lambda_ import lifecycle
+from tatami.services.lambda_.function_urls import FunctionUrls
 from tatami.services.lambda_.locations import SignedCodeLocations
 from tatami.services.lambda_.room import room as lambda_room
 from tatami.services.lambda_.state import LambdaRoom
@@ -100,7 +103,14 @@ async def started(config: Config) -> AsyncIterator[str]:
         if swept := await node.sandboxes.sweep():
             log.warning("removed %d environments that a killed platform had left", swept)
         engine = LocalEngine(node)
-        dispatcher = Dispatcher(engine, clock, tasks, config.concurrency_limit, config.idle_seconds)
+        dispatcher = Dispatcher(
+            engine,
+            clock,
+            tasks,
+            config.concurrency_limit,
+            config.idle_seconds,
+            shaped=config.stream_shaping == "aws",
+        )
         stack.push_async_callback(engine.close)
         stack.push_async_callback(dispatcher.close)
         tasks.spawn("reap idle environments", dispatcher.reap())
@@ -124,7 +134,7 @@ async def started(config: Config) -> AsyncIterator[str]:
             Special("/_tatami/code/", CodeDownload(locations, blobs).answer),
         ]
         rooms = {room.service: room for room in (lambda_room(functions), logs, sts_room())}
-        address.port = await _serve(config, rooms, keys, clock, special, stack)
+        address.port = await _serve(config, rooms, keys, clock, special, [FunctionUrls(functions)], stack)
         _say_what_is_not_in_force(node.sandboxes.isolation)
         yield address.url
 
@@ -174,13 +184,14 @@ def _node(
     address: _Address,
 ) -> Node:
     clients = Path(str(resources.files("tatami"))) / "runtimes"
+    java = config.java_client or java_client.default_folder()
     link_python_sdk(folders.sdk)
     return Node(
         packages=Packages(blobs, folders.code),
         sandboxes=ProcessSandboxes(folders.run),
         doors=RuntimeApi(),
-        runtimes=MachineRuntimes(config.runtimes, config.runtime_fallback),
-        folders=RuntimeFolders(clients / "python", clients / "node", folders.sdk),
+        runtimes=MachineRuntimes(config.runtimes, config.runtime_fallback, java=java),
+        folders=RuntimeFolders(clients / "python", clients / "node", folders.sdk, clients / "ruby", java),
         credentials=keys,
         logs=sink,
         clock=clock,
@@ -195,6 +206,7 @@ async def _serve(
     keys: KeyRing,
     clock: Clock,
     special: list[Special],
+    sites: list[Site],
     stack: contextlib.AsyncExitStack,
 ) -> int:
     """Open the front door; its port."""
@@ -206,6 +218,7 @@ async def _serve(
         default_account=config.account,
         default_region=config.region,
         special=special,
+        sites=sites,
     )
     server = Server(Application(gateway, clock), config.host, config.port)
     try:

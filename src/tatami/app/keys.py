@@ -22,8 +22,9 @@ class KeyRing:
     """
 
     def __init__(self, configured: Mapping[str, str], account: str) -> None:
-        root = f"arn:aws:iam::{account}:root"
-        self._keys = {key: KnownKey(secret, account, root, account) for key, secret in configured.items()}
+        self._keys = {
+            key: _root_key(secret, key if _is_account(key) else account) for key, secret in configured.items()
+        }
         self._configured = len(self._keys)
 
     def __repr__(self) -> str:
@@ -42,6 +43,15 @@ class KeyRing:
     def revoke(self, credentials: Credentials) -> None:
         """End what `issue` has given."""
         self._keys.pop(credentials.access_key, None)
+
+
+def _is_account(key: str) -> bool:
+    """A key id of twelve digits chooses the account of that number."""
+    return len(key) == 12 and key.isascii() and key.isdigit()
+
+
+def _root_key(secret: str, account: str) -> KnownKey:
+    return KnownKey(secret, account, f"arn:aws:iam::{account}:root", account)
 
 
 def _key_id() -> str:

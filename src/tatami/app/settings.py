@@ -121,9 +121,12 @@ def _keys(table: Mapping[str, object]) -> dict[str, str]:
     return {key: str(secret) for key, secret in table.items()}
 
 
+_HAS_INTERPRETER = re.compile(r"python3\.[0-9]+|nodejs[0-9]+\.x|ruby[0-9]\.[0-9]|java(11|17)(\.al2023)?|java(21|25)")
+
+
 def _runtimes(table: Mapping[str, object]) -> dict[str, str]:
     for runtime, path in table.items():
-        if not re.fullmatch(r"python3\.[0-9]+|nodejs[0-9]+\.x", runtime):
+        if not _HAS_INTERPRETER.fullmatch(runtime):
             raise BadValue(f"runtime {runtime!r}: expected an identifier such as python3.12 or nodejs20.x")
         if not isinstance(path, str) or not path:
             raise BadValue(f"the interpreter of {runtime} must be a path, got {path!r}")
@@ -142,9 +145,11 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("keys", TABLE, _keys),
         Setting("runtimes", TABLE, _runtimes),
         Setting("runtime_fallback", SWITCH, bool),
+        Setting("java_client", TEXT, _matching(r"(?s).+", "a folder")),
         Setting("idle_seconds", NUMBER, _idle_seconds),
         Setting("isolation", TEXT, _one_of("auto", "process")),
         Setting("concurrency_limit", INTEGER, _between(1, 1_000_000)),
+        Setting("stream_shaping", TEXT, _one_of("aws", "off")),
         Setting("log_level", TEXT, _one_of("debug", "info", "warning", "error")),
     )
 }

@@ -43,7 +43,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _entry(folder: Path, path: Path) -> zipfile.ZipInfo:
     mode = path.lstat().st_mode
-    entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), OLDEST)
+    name = path.relative_to(folder).as_posix()
+    if not name.isprintable() and name.encode("utf-8", "replace") != name.encode("utf-8", "surrogateescape"):
+        raise CommandError(f"the file name {name!r} is not UTF-8 and cannot be deployed")
+    entry = zipfile.ZipInfo(name, OLDEST)
     # 3 is Unix, on whatever system this runs: only then do readers look for a mode in the upper 16 bits.
     entry.create_system = 3
     if stat.S_ISLNK(mode):

@@ -16,18 +16,23 @@ def status(context: typer.Context, endpoint: EndpointOption = None) -> None:
     """Show the platform's health and its functions."""
     client = connect(context, endpoint)
     print(f"endpoint: {client.endpoint}")
-    for line in health_lines(client.health()):
+    health = client.health()
+    for line in health_lines(health):
         print(line)
     functions = list(client.list_functions())
+    here = set(health.get("runtimes", ()))
+    # A list of functions does not tell what runs them; only those whose runtime is missing are worth asking for.
+    elsewhere = [function["FunctionName"] for function in functions if function.get("Runtime") not in here]
+    notes = {name: runtime_note(client.find_function(name) or {}) for name in elsewhere}
     print()
     if not functions:
         print("no functions yet: deploy one with `tatami deploy DIR`")
         return
     for line in table(COLUMNS, [function_row(configuration) for configuration in functions]):
         print(line)
-    for configuration in functions:
-        if note := runtime_note(configuration):
-            print(f"{configuration['FunctionName']}: {note}")
+    for name, note in notes.items():
+        if note:
+            print(f"{name}: {note}")
 
 
 def health_lines(health: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -54,6 +54,10 @@ def up(
         int | None,
         typer.Option(metavar="N", help="Concurrent executions of an account and region [1000].", show_default=False),
     ] = None,
+    stream_shaping: Annotated[
+        str | None,
+        typer.Option(metavar="aws|off", help="How fast streamed responses leave [aws].", show_default=False),
+    ] = None,
     log_level: Annotated[
         str | None,
         typer.Option(metavar="debug|info|warning|error", help="What to log to stderr from [info].", show_default=False),
@@ -79,6 +83,7 @@ def up(
         "idle_seconds": idle_seconds,
         "isolation": isolation,
         "concurrency_limit": concurrency_limit,
+        "stream_shaping": stream_shaping,
         "log_level": log_level,
     }
     # The one late import: it loads the whole platform (SQLite, botocore's models, uvicorn), which no other command

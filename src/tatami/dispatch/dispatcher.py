@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tatami.dispatch.errors import ShuttingDown, Throttled
+from tatami.dispatch.streams import ResponseStream, StreamedOutcome
 from tatami.domain.invocation import FunctionVersion, Invocation, Outcome
 from tatami.domain.placement import Action, Assign, Placement, Start
 from tatami.kit.clock import Clock, Timer
 from tatami.kit.tasks import Tasks
 from tatami.ports.engine import Engine, EnvironmentLost, PackageUnusable
+
+log = logging.getLogger(__name__)
 
 SETTLING_SECONDS = 0.02
 """How long a call waits for an environment that has just answered before another one is started."""
@@ -29,6 +34,20 @@ SETTLING_SECONDS = 0.02
 class _Ticket:
     invocation: Invocation
     outcome: asyncio.Future[Outcome]
+    stream: ResponseStream | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+        if self.stream:
+            self.stream.end()
+
+    def fail(self, error: Exception) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+        if self.stream:
+            self.outcome.exception()  # looked at: whoever reads the stream may have gone
+            self.stream.end()
 
 
 @dataclass
@@ -45,15 +64,25 @@ class Dispatcher:
     """Admits invocations, places them and returns their outcomes.
 
     concurrency_limit: invocations at a time for each account and region. idle_seconds: after how long an idle
-    environment is stopped.
+    environment is stopped. shaped: whether streamed responses are slowed as AWS does.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, tasks: Tasks, concurrency_limit: int, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        tasks: Tasks,
+        concurrency_limit: int,
+        idle_seconds: float,
+        *,
+        shaped: bool = True,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._tasks = tasks
         self._limit = concurrency_limit
         self._idle_seconds = idle_seconds
+        self._shaped = shaped
         self._pools: dict[tuple[str, ...], _Pool] = {}
         self._in_flight: Counter[tuple[str, str]] = Counter()
         self._numbers = itertools.count(1)
@@ -82,6 +111,29 @@ class Dispatcher:
         Raises Throttled when the account runs as many as it may, EnvironmentLost and PackageUnusable when the platform
         could not run it, ShuttingDown.
         """
+        ticket = _Ticket(invocation, asyncio.get_running_loop().create_future())
+        await self._enter(function, ticket, ticket.outcome)
+        return ticket.outcome.result()
+
+    async def stream(self, function: FunctionVersion, invocation: Invocation) -> StreamedOutcome:
+        """Run `invocation` and return as soon as the runtime begins to stream, or else with its whole answer.
+
+        A caller that stops reading, or goes away, does not stop the function. Raises as `invoke` does.
+        """
+        stream = ResponseStream(self._clock, shaped=self._shaped)
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        ticket = _Ticket(replace(invocation, streaming=True), outcome, stream)
+        try:
+            await self._enter(function, ticket, stream.begun)
+        except asyncio.CancelledError:
+            stream.abandon()
+            raise
+        if outcome.done():
+            outcome.result()
+        return StreamedOutcome(function.version, stream, outcome)
+
+    async def _enter(self, function: FunctionVersion, ticket: _Ticket, until: asyncio.Future[Any]) -> None:
+        """Give a ticket to the function's pool and wait for `until`, which the ticket's fate sets."""
         if self._closing:
             raise ShuttingDown("The platform is stopping")
         place = (function.account, function.region)
@@ -91,12 +143,11 @@ class Dispatcher:
         if pool is None:
             pool = self._pools[function.key] = _Pool(function, Placement(self._limit))
         number = str(next(self._numbers))
-        ticket = _Ticket(invocation, asyncio.get_running_loop().create_future())
         pool.tickets[number] = ticket
         self._in_flight[place] += 1
         try:
             self._perform(pool, pool.placement.submit(number))
-            return await ticket.outcome
+            await until
         except asyncio.CancelledError:
             self._perform(pool, pool.placement.cancel(number))
             raise
@@ -125,8 +176,7 @@ class Dispatcher:
         self._closing = True
         for pool in list(self._pools.values()):
             for ticket in pool.tickets.values():
-                if not ticket.outcome.done():
-                    ticket.outcome.set_exception(ShuttingDown("The platform is stopping"))
+                ticket.fail(ShuttingDown("The platform is stopping"))
 
     def _perform(self, pool: _Pool, actions: Iterable[Action]) -> None:
         name = pool.function.name
@@ -141,16 +191,19 @@ class Dispatcher:
     async def _start(self, pool: _Pool, number: int) -> None:
         try:
             pool.environments[number] = await self._engine.start(pool.function)
-        except (EnvironmentLost, PackageUnusable) as failed:
-            # One start was for one waiting invocation: it carries the news, and the rest may try again.
-            waiting = next(iter(pool.placement.queue), None)
-            if waiting is not None:
-                pool.placement.cancel(waiting)
-                self._fail(pool, waiting, failed)
-            self._perform(pool, pool.placement.lost(number))
-            self._drop_if_empty(pool)
+        except Exception as failed:
+            self._start_failed(pool, number, _expected(failed, f"starting an environment of {pool.function.name}"))
             return
         self._perform(pool, pool.placement.started(number, self._clock.monotonic()))
+        self._drop_if_empty(pool)
+
+    def _start_failed(self, pool: _Pool, number: int, failed: Exception) -> None:
+        """One start was for one waiting invocation: it carries the news, and the rest may try again."""
+        waiting = next(iter(pool.placement.queue), None)
+        if waiting is not None:
+            pool.placement.cancel(waiting)
+            self._fail(pool, waiting, failed)
+        self._perform(pool, pool.placement.lost(number))
         self._drop_if_empty(pool)
 
     async def _run(self, pool: _Pool, action: Assign) -> None:
@@ -161,17 +214,16 @@ class Dispatcher:
 
         def deliver(outcome: Outcome) -> None:
             nonlocal late
-            if not ticket.outcome.done():
-                ticket.outcome.set_result(outcome)
+            ticket.settle(outcome)
             pool.placement.answered(action.environment)
             late = self._clock.call_later(
                 SETTLING_SECONDS, lambda: self._perform(pool, pool.placement.overdue(action.environment))
             )
 
         try:
-            await self._engine.invoke(identity, ticket.invocation, deliver)
-        except EnvironmentLost as failed:
-            self._fail(pool, action.invocation, failed)
+            await self._engine.invoke(identity, ticket.invocation, deliver, ticket.stream)
+        except Exception as failed:
+            self._fail(pool, action.invocation, _expected(failed, f"running {pool.function.name}"))
             pool.environments.pop(action.environment, None)
             actions = pool.placement.lost(action.environment)
             self._tasks.spawn(f"stop {pool.function.name}", self._engine.stop(identity))
@@ -184,9 +236,8 @@ class Dispatcher:
         self._drop_if_empty(pool)
 
     def _fail(self, pool: _Pool, number: str, failed: Exception) -> None:
-        ticket = pool.tickets.get(number)
-        if ticket and not ticket.outcome.done():
-            ticket.outcome.set_exception(failed)
+        if ticket := pool.tickets.get(number):
+            ticket.fail(failed)
 
     def _forget(self, pool: _Pool, number: str) -> None:
         """The invocation is over: its ticket and its part of the account's concurrency are free again."""
@@ -196,3 +247,11 @@ class Dispatcher:
     def _drop_if_empty(self, pool: _Pool) -> None:
         if pool.placement.is_empty and self._pools.get(pool.function.key) is pool:
             del self._pools[pool.function.key]
+
+
+def _expected(failed: Exception, what: str) -> Exception:
+    """The exception that a caller is promised; anything else is our fault: logged, and no caller waits for ever."""
+    if isinstance(failed, EnvironmentLost | PackageUnusable):
+        return failed
+    log.error("%s failed", what, exc_info=failed)
+    return EnvironmentLost(f"The platform failed while {what}")

@@ -15,12 +15,17 @@ MAX_RESPONSE_PAYLOAD = 6 * 1024 * 1024 + 100
 """Bytes of a buffered response; AWS's error text names this very number, 6291556."""
 
 
+MAX_STREAMED_RESPONSE = 200 * 1024 * 1024
+"""Bytes of a streamed response (AWS quota: 200 MB)."""
+
+
 @dataclass(frozen=True)
 class FunctionVersion:
     """Everything a node must know to run one version of a function; immutable.
 
     generation: drawn anew whenever code or configuration changes; environments of another generation
-    are never used for it. arn: of the function, unqualified. code: blob digest of the zip package.
+    are never used for it. arn: of the function, unqualified. code: blob digest of the zip package. layers: those of its
+    layers, in the order in which they are unpacked. log_format: `Text` or `JSON`, which alone has the two levels.
     """
 
     account: str
@@ -38,6 +43,10 @@ class FunctionVersion:
     ephemeral_mb: int = 512
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     log_group: str = ""
+    layers: tuple[str, ...] = ()
+    log_format: str = "Text"
+    application_level: str = ""
+    system_level: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
@@ -52,6 +61,7 @@ class Invocation:
     payload: the raw event (JSON text). invoked_arn: as invoked, with its qualifier if one was given.
     client_context, cognito_identity: JSON text or "". trace_id: `Root=...;Parent=...;Sampled=...` or "".
     log_tail: whether the caller wants the end of the log, and so waits until the runtime is done.
+    streaming: whether the caller wants the response as it comes, if the runtime streams it.
     """
 
     request_id: str
@@ -61,6 +71,7 @@ class Invocation:
     cognito_identity: str = ""
     trace_id: str = ""
     log_tail: bool = False
+    streaming: bool = False
 
 
 @dataclass(frozen=True)

@@ -51,14 +51,20 @@ class Failure:
         return json.dumps(error, separators=(",", ":")).encode()
 
 
-def exited(how: Exit) -> Failure:
-    """The runtime process ended without an answer."""
+def ending(how: Exit) -> str:
+    """How a process ended, as Go words it: `exit status 1`, `signal: killed`; "" when it ended well."""
     if how.signal is not None:
         name = _SIGNAL_NAMES.get(signal.Signals(how.signal)) if how.signal in set(signal.Signals) else None
-        return Failure(EXIT_ERROR, f"Runtime exited with error: signal: {name or how.signal}")
-    if how.code:
-        return Failure(EXIT_ERROR, f"Runtime exited with error: exit status {how.code}")
-    return Failure(EXIT_ERROR, "Runtime exited without providing a reason")
+        return f"signal: {name or how.signal}"
+    return f"exit status {how.code}" if how.code else ""
+
+
+def exited(how: Exit) -> Failure:
+    """The runtime process ended without an answer."""
+    text = ending(how)
+    return Failure(
+        EXIT_ERROR, f"Runtime exited with error: {text}" if text else "Runtime exited without providing a reason"
+    )
 
 
 def timed_out(seconds: float) -> Failure:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
+from tatami.domain.arn import runtime_version_arn
 from tatami.domain.invocation import FunctionVersion
-from tatami.environments import failure, platform_log
-from tatami.environments.environment import Door, Environment, Parts
+from tatami.environments import failure
+from tatami.environments.environment import Environment
 from tatami.environments.failure import Failure
-from tatami.environments.launch import InvalidEntrypoint, RuntimeFolders, command
+from tatami.environments.launch import Fit, InvalidEntrypoint, RuntimeFolders, command, extension_programs, language
 from tatami.environments.log_collector import LogCollector
+from tatami.environments.log_form import LogForm
 from tatami.environments.packages import Packages
+from tatami.environments.parts import Door, ExtensionProgram, Parts
 from tatami.environments.session import RuntimeSession
-from tatami.environments.variables import Credentials, Surroundings, for_runtime
+from tatami.environments.variables import Credentials, Surroundings, for_extension, for_runtime
 from tatami.kit import ids
 from tatami.kit.clock import Clock
 from tatami.kit.tasks import Tasks
 from tatami.ports.engine import EnvironmentLost
 from tatami.ports.runtimes import RuntimeCatalog, RuntimeChoice
-from tatami.ports.sandbox import ProcessSpec, SandboxProvider, SandboxSpec
+from tatami.ports.sandbox import ProcessSpec, Sandbox, SandboxProvider, SandboxSpec
 from tatami.ports.telemetry import LogSink
 
 
@@ -68,11 +71,10 @@ class Node:
         choice = self.runtimes.resolve(function.runtime)
         if choice is None:
             raise EnvironmentLost(f"The runtime {function.runtime} is no longer on this machine")
-        package = await self.packages.folder(function.code)
+        package, layers = await self.unpacked(function)
         identity = ids.hex_id(32)
         environment = Environment(identity, function, self.clock, self.tasks)
-        spec = SandboxSpec(identity, package, function.memory_mb, function.ephemeral_mb)
-        stream = _log_stream(self.clock.now(), function.version, identity)
+        spec = SandboxSpec(identity, package, function.memory_mb, function.ephemeral_mb, layers)
         async with AsyncExitStack() as undo:
             try:
                 sandbox = await self.sandboxes.create(spec)
@@ -84,19 +86,60 @@ class Node:
             credentials = self.credentials.issue(function)
             release = partial(self.credentials.revoke, credentials)
             undo.callback(release)
-            process = self._process(function, choice, spec, sandbox.temporary, door.address, stream, credentials)
-            environment.equip(Parts(sandbox, door, self._log(function, stream), process, release))
+            environment.equip(self._parts(function, choice, spec, sandbox, door, credentials, release))
             undo.pop_all()
         try:
-            await environment.start(_init_line(function, choice))
+            await environment.start()
         except BaseException:  # cancelled too: whoever gives up a start leaves no process behind
             await environment.shutdown()
             raise
         return environment
 
-    def _log(self, function: FunctionVersion, stream: str) -> LogCollector:
+    async def unpacked(self, function: FunctionVersion) -> tuple[Path, Path | None]:
+        """The folders of its code and of its merged layers, if it has any. Raises PackageUnusable."""
+        return await self.packages.folder(function.code), await self.packages.merged(function.layers)
+
+    def _parts(
+        self,
+        function: FunctionVersion,
+        choice: RuntimeChoice,
+        spec: SandboxSpec,
+        sandbox: Sandbox,
+        door: Door,
+        credentials: Credentials,
+        release: Callable[[], None],
+    ) -> Parts:
+        stream = _log_stream(self.clock.now(), function.version, spec.environment)
+        surroundings = Surroundings(
+            runtime_api=door.address,
+            log_stream=stream,
+            task_root=self.sandboxes.task_root(spec),
+            runtime_folder=str(self.folders.of(choice)),
+            endpoint=self.endpoint(),
+            temporary=sandbox.temporary,
+            opt=self.sandboxes.layers_root(spec),
+        )
+        variables = for_runtime(function, credentials, surroundings)
+        programs = extension_programs(spec.layers_root, self.sandboxes.layers_root(spec))
+        log = partial(self._log, function, stream)
+        form = LogForm.of(function)
+        return Parts(
+            sandbox=sandbox,
+            door=door,
+            log=log(form),
+            process=self._process(function, choice, spec, sandbox.temporary, variables),
+            release=release,
+            extension_log=log,
+            extensions=tuple(
+                ExtensionProgram(name, ProcessSpec([path], for_extension(variables))) for name, path in programs
+            ),
+            runtime_version=_runtime_version(choice),
+            runtime_version_arn=runtime_version_arn(function.region, choice.runs_as, choice.version),
+        )
+
+    def _log(self, function: FunctionVersion, stream: str, form: LogForm | None = None) -> LogCollector:
         account, region, group = function.account, function.region, function.log_group
-        return LogCollector(self.clock, lambda events: self.logs.write(account, region, group, stream, events))
+        return LogCollector(self.clock, lambda events: self.logs.write(account, region, group, stream, events), form)
 
     def _process(
         self,
@@ -104,43 +147,32 @@ class Node:
         choice: RuntimeChoice,
         spec: SandboxSpec,
         temporary: str,
-        runtime_api: str,
-        stream: str,
-        credentials: Credentials,
+        variables: Mapping[str, str],
     ) -> ProcessSpec | Failure:
-        task_root = self.sandboxes.task_root(spec)
-        wrapper = function.variables.get("AWS_LAMBDA_EXEC_WRAPPER", "")
+        fit = Fit(
+            memory_mb=function.memory_mb,
+            handler=function.handler,
+            temporary=temporary,
+            tool_options=function.variables.get("JAVA_TOOL_OPTIONS", ""),
+            wrapper=function.variables.get("AWS_LAMBDA_EXEC_WRAPPER", ""),
+            layers=spec.layers_root,
+            opt=self.sandboxes.layers_root(spec),
+        )
         try:
-            arguments = command(choice, self.folders, spec.task_root, task_root, wrapper)
+            arguments = command(choice, self.folders, spec.task_root, self.sandboxes.task_root(spec), fit)
         except InvalidEntrypoint as missing:
             return failure.invalid_entrypoint(str(missing))
-        surroundings = Surroundings(
-            runtime_api=runtime_api,
-            log_stream=stream,
-            task_root=task_root,
-            runtime_folder=str(self.folders.of(choice)),
-            endpoint=self.endpoint(),
-            temporary=temporary,
-        )
-        variables = for_runtime(function, credentials, surroundings)
         return ProcessSpec(arguments, variables, framed=choice.executable is not None)
 
 
-def _init_line(function: FunctionVersion, choice: RuntimeChoice) -> str:
-    """INIT_START, for the runtimes whose version the platform knows; it names what really runs."""
+def _runtime_version(choice: RuntimeChoice) -> str:
+    """As INIT_START names it, for the runtimes whose version the platform knows; it names what really runs."""
     if choice.executable is None:
         return ""
-    language = "python" if choice.runs_as.startswith("python") else "nodejs"
-    version = f"{language}:{choice.version}"
+    version = f"{language(choice)}:{choice.version}"
     if choice.is_fallback:
         version += f" (fallback: {choice.runtime} is not on this machine)"
-    return platform_log.init_start(version, runtime_version_arn(function.region, choice))
-
-
-def runtime_version_arn(region: str, choice: RuntimeChoice) -> str:
-    """The ARN that stands for an interpreter of this machine."""
-    digest = hashlib.sha256(f"{choice.runs_as}:{choice.version}".encode()).hexdigest()
-    return f"arn:aws:lambda:{region}::runtime:{digest}"
+    return version
 
 
 def _log_stream(now: float, version: str, identity: str) -> str:

@@ -19,8 +19,10 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+from tatami.environments import layer_merge
 from tatami.kit.ids import hex_id
 from tatami.ports.blobs import BlobMissing, Blobs
 from tatami.ports.engine import PackageUnusable
@@ -48,6 +50,10 @@ _UNFIT_NAMES = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, e
 _LONGEST_LINK = 4096
 
 
+Maker = Callable[[Path], Awaitable[None]]
+"""Makes the given new folder."""
+
+
 class Packages:
     """The unpacked packages of this machine, in one folder."""
 
@@ -58,15 +64,13 @@ class Packages:
 
     async def folder(self, digest: str) -> Path:
         """The unpacked package. Raises PackageUnusable."""
-        place = self._folder / digest
-        if place.is_dir():
-            return place
-        task = self._unpacking.get(digest)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._unpack(digest, place))
-            self._unpacking[digest] = task
-            task.add_done_callback(lambda _: self._unpacking.pop(digest, None))
-        return await asyncio.shield(task)
+        return await self._made(digest, self._content(digest))
+
+    async def merged(self, digests: Sequence[str]) -> Path | None:
+        """The tree of these layers, later ones over earlier ones; None without any. Raises PackageUnusable."""
+        if len(digests) < 2:
+            return await self.folder(digests[0]) if digests else None
+        return await self._made(layer_merge.name_of(digests), self._layers(tuple(digests)))
 
     async def forget(self, digest: str) -> None:
         """Remove an unpacked package that nothing runs any more."""
@@ -78,14 +82,39 @@ class Packages:
             for leftover in self._folder.glob("*.partial-*"):
                 await asyncio.to_thread(_remove, leftover)
 
-    async def _unpack(self, digest: str, place: Path) -> Path:
+    async def _made(self, name: str, make: Maker) -> Path:
+        """The folder `name`, made by whoever asks first while the others wait."""
+        place = self._folder / name
+        if place.is_dir():
+            return place
+        task = self._unpacking.get(name)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._make(place, make))
+            self._unpacking[name] = task
+            task.add_done_callback(lambda _: self._unpacking.pop(name, None))
+        return await asyncio.shield(task)
+
+    def _content(self, digest: str) -> Maker:
+        async def make(folder: Path) -> None:
+            try:
+                content = await self._blobs.get(digest)
+            except BlobMissing as missing:
+                raise PackageUnusable(f"The code package {digest} is not stored") from missing
+            await asyncio.to_thread(unpack, content, folder)
+
+        return make
+
+    def _layers(self, digests: Sequence[str]) -> Maker:
+        async def make(folder: Path) -> None:
+            layers = [await self.folder(digest) for digest in digests]
+            await asyncio.to_thread(layer_merge.merge, layers, folder)
+
+        return make
+
+    async def _make(self, place: Path, make: Maker) -> Path:
+        partial = place.with_name(f"{place.name}.partial-{hex_id(8)}")
         try:
-            content = await self._blobs.get(digest)
-        except BlobMissing as missing:
-            raise PackageUnusable(f"The code package {digest} is not stored") from missing
-        partial = place.with_name(f"{digest}.partial-{hex_id(8)}")
-        try:
-            await asyncio.to_thread(unpack, content, partial)
+            await make(partial)
             await asyncio.to_thread(_publish, partial, place)
         except BaseException:
             await asyncio.to_thread(_remove, partial)

@@ -6,6 +6,7 @@ Reference: AWS Lambda developer guide, "Lambda runtime environment" and "Working
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def init_start(runtime_version: str, runtime_version_arn: str) -> str:
@@ -13,10 +14,14 @@ def init_start(runtime_version: str, runtime_version_arn: str) -> str:
     return f"INIT_START Runtime Version: {runtime_version}\tRuntime Version ARN: {runtime_version_arn}\n"
 
 
-def init_report(duration_ms: float, status: str, error_type: str = "") -> str:
-    """Written when INIT failed: `status` is `error` or `timeout`."""
+def init_report(duration_ms: float, status: str, error_type: str = "", phase: str = "init") -> str:
+    """Written when INIT failed: `status` is `error` or `timeout`; "" where a good one is reported too.
+
+    phase: `invoke` for an INIT that is made up for with an invocation.
+    """
+    shown = f"\tStatus: {status}" if status else ""
     error = f"\tError Type: {error_type}" if error_type else ""
-    return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: init\tStatus: {status}{error}\n"
+    return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}{shown}{error}\n"
 
 
 def start(request_id: str, version: str) -> str:
@@ -58,3 +63,15 @@ def report(
     if error_type and status == "error":
         fields.append(f"Error Type: {error_type}")
     return "\t".join(fields) + "\t\n"
+
+
+def extension(name: str, state: str, events: Sequence[str], error_type: str = "") -> str:
+    """Once an extension, when its INIT is over. state: `Ready` ... events: as registered."""
+    error = f"\tError Type: {error_type}" if error_type else ""
+    return f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]{error}\n"
+
+
+def subscription(kind: str, name: str, state: str, types: Sequence[str]) -> str:
+    """A subscription to telemetry. kind: `TELEMETRY` or `LOGS`. types: `platform` ..., printed as `Platform`."""
+    shown = ", ".join(each.capitalize() for each in types)
+    return f"{kind}\tName: {name}\tState: {state}\tTypes: [{shown}]\n"

@@ -1,5 +1,5 @@
 """
-One runtime process's conversation with the platform: what it asks for and what it answers.
+One boot's conversation with the platform: what its runtime process asks for and what it answers.
 
 Two sides meet here. The Runtime API (tatami.runtime_api) calls `next`, `respond`, `fail` and `fail_init` for
 the process; the environment calls `assign` and waits on `initialised`, `answered` and `settled`. The rules of who may
@@ -14,39 +14,46 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD, Invocation
 from tatami.domain.lifecycle import InvalidTransition, RuntimeEvent, RuntimeState, step
+from tatami.environments.extensions import Extensions
+from tatami.environments.refusal import RuntimeApiRefusal
+from tatami.environments.telemetry import Subscription, Telemetry
+from tatami.ports.engine import ResponseSink
 from tatami.ports.sandbox import Exit
 
 
-class RuntimeApiRefusal(Exception):
-    """A call that the Runtime API refuses: HTTP status, AWS's error type and text."""
+@dataclass(frozen=True)
+class FunctionFacts:
+    """What extensions are told of the function when they register."""
 
-    def __init__(self, status: int, error_type: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error_type = error_type
-        self.message = message
+    account: str = ""
+    name: str = ""
+    version: str = ""
+    handler: str = ""
 
 
 @dataclass(frozen=True)
 class Event:
-    """What `/next` hands out. deadline_ms: milliseconds since the epoch."""
+    """What `/next` hands out. deadline_ms: milliseconds since the epoch. sink: where a streamed response goes."""
 
     invocation: Invocation
     deadline_ms: int
     attempt: str
+    sink: ResponseSink | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the runtime made of an event. error_type is "" for a response."""
+    """What the runtime made of an event. error_type is "" for a response. streamed: bytes that went before it."""
 
     payload: bytes
     error_type: str = ""
     content_type: str = "application/json"
+    streamed: int = 0
 
     @property
     def is_error(self) -> bool:
@@ -57,14 +64,26 @@ class Answer:
 class RuntimeSession:
     """State of one runtime process, from its start to its exit."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        extensions: Extensions,
+        telemetry: Telemetry,
+        facts: FunctionFacts,
+        subscribed: Callable[[Subscription], None],
+    ) -> None:
         loop = asyncio.get_running_loop()
+        self.extensions = extensions
+        self.telemetry = telemetry
+        self.facts = facts
+        self._subscribed = subscribed
         self.state = RuntimeState.STARTED
         self.initialised: asyncio.Future[None] = loop.create_future()
         """Done when INIT is over: the runtime asked for its first event, reported a failure, or exited."""
         self.init_failure: Answer | None = None
         self.exited: asyncio.Future[Exit] = loop.create_future()
         self._event: Event | None = None
+        self._streaming: Event | None = None
+        """The event whose response has begun to stream."""
         self._answered: asyncio.Future[Answer] | None = None
         self._settled: asyncio.Future[None] | None = None
         self._questions: deque[asyncio.Future[None]] = deque()
@@ -114,6 +133,7 @@ class RuntimeSession:
         if self.state is RuntimeState.RUNNING and self._event is not None:
             return self._event
         self._step(RuntimeEvent.NEXT)
+        self.extensions.close_registration()
         self._end_init()
         if self._settled and not self._settled.done() and self._answered and self._answered.done():
             self._settled.set_result(None)
@@ -133,6 +153,20 @@ class RuntimeSession:
             self.refuse_oversize(request_id, attempt)
         self._step(RuntimeEvent.RESPONSE)
         self._answer(answer)
+
+    def stream(self, request_id: str, attempt: str, content_type: str) -> ResponseSink | None:
+        """A response begins to come in pieces: where they go, None when it is to be collected.
+
+        That is so when the caller did not ask for a stream, and when the response will be refused at its end anyway.
+        """
+        event = self._event
+        if event is None or event.sink is None or self.state is not RuntimeState.RUNNING or self._streaming is event:
+            return None
+        if event.invocation.request_id != request_id or (attempt and attempt != event.attempt):
+            return None
+        self._streaming = event
+        event.sink.begin(content_type)
+        return event.sink
 
     def refuse_oversize(self, request_id: str, attempt: str = "") -> None:
         """End the invocation because its response is larger than allowed; always raises RuntimeApiRefusal."""
@@ -158,6 +192,11 @@ class RuntimeSession:
         self._step(RuntimeEvent.INIT_ERROR)
         self.init_failure = answer
         self._end_init()
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """An extension wants telemetry. Raises RuntimeApiRefusal."""
+        self.telemetry.subscribe(subscription)
+        self._subscribed(subscription)
 
     async def _news(self) -> None:
         """Wait for an event to be assigned. Raises RuntimeApiRefusal when the process has ended meanwhile."""

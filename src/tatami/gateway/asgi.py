@@ -15,9 +15,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any, Protocol
 
+from tatami.frame.site import Page, Truncated
+from tatami.gateway.arrival import Arrival
 from tatami.kit.clock import Clock
 from tatami.wire.http import Request, Response
 
@@ -79,6 +82,9 @@ class Application:
             # Only the server's stop cancels, after it has dropped the connection: nobody is left to be told, and
             # uvicorn would report it as a failure of the application.
             log.info("%s %s was cancelled by the end of the server", scope["method"], scope["path"])
+        except Truncated as cut:
+            # Returning without the end of the body makes the server drop the connection.
+            log.info("%s %s was cut off: %s", scope["method"], scope["path"], cut)
 
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         head = _head(scope)
@@ -94,7 +100,7 @@ class Application:
             waits = head.header("expect").lower() == "100-continue"
             await self._refuse_body(self._front.too_large(head, limit), receive, send, waits=waits)
             return
-        request = Request(head.method, head.path, head.query, head.headers, body) if body else head
+        request = replace(head, body=body) if body else head
         await self._respond(await self._front.handle(request), scope, receive, send)
 
     async def _respond(self, response: Response, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -131,6 +137,8 @@ class Application:
 
     async def _start(self, response: Response, send: Send, length: int | None) -> None:
         headers = [(name.lower().encode(), _bytes(value)) for name, value in response.headers.items()]
+        if isinstance(response, Page):
+            headers += [(b"set-cookie", _bytes(cookie)) for cookie in response.cookies]
         names = {name for name, _ in headers}
         if b"date" not in names:
             headers.append((b"date", self._http_date()))
@@ -146,13 +154,21 @@ class Application:
         return self._date[1]
 
 
-def _head(scope: Mapping[str, Any]) -> Request:
+def _head(scope: Mapping[str, Any]) -> Arrival:
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip()
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     query: bytes = scope["query_string"]
-    return Request(scope["method"], scope["raw_path"].decode("latin-1"), query.decode("latin-1"), headers)
+    peer = scope.get("client")
+    return Arrival(
+        scope["method"],
+        scope["raw_path"].decode("latin-1"),
+        query.decode("latin-1"),
+        headers,
+        client=peer[0] if peer else "",
+        protocol=f"HTTP/{scope.get('http_version', '1.1')}",
+    )
 
 
 def _declared_length(head: Request) -> int | None:

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from tatami.frame.errors import AwsError, not_implemented
 from tatami.frame.operation import Context, Room, Values
+from tatami.frame.site import Site, Visit
 from tatami.gateway import refusals
 from tatami.gateway.access import Access, Authenticator, Authorizer, Caller, Keys, OwnAccount, style_of
+from tatami.gateway.arrival import Arrival
 from tatami.gateway.body import plain
 from tatami.kit.clock import Clock
 from tatami.kit.ids import request_id as new_request_id
@@ -52,7 +54,10 @@ class Special:
 
 
 class Gateway:
-    """The front door over the service rooms. default_region: for requests that name none."""
+    """The front door over the service rooms. default_region: for requests that name none.
+
+    sites: asked before anything else whether a request is theirs.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Gateway:
         default_region: str = "us-east-1",
         authorizer: Authorizer | None = None,
         special: Sequence[Special] = (),
+        sites: Sequence[Site] = (),
         ids: Callable[[], str] = new_request_id,
         body_limit: int = BODY_LIMIT,
     ) -> None:
@@ -74,6 +80,7 @@ class Gateway:
         self._access = access
         self._default_region = default_region
         self._special = tuple(special)
+        self._sites = tuple(sites)
         self._ids = ids
         self._body_limit = body_limit
 
@@ -83,6 +90,8 @@ class Gateway:
     async def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
         request_id = self._ids()
+        if (site := self._site_of(request)) is not None:
+            return await self._answer_site(site, request, request_id)
         if request.path.startswith(SPECIAL_PATH):
             return await self._answer_special(request, request_id)
         target: Target | None = None
@@ -98,6 +107,8 @@ class Gateway:
 
     def body_limit(self, head: Request, declared: int | None) -> int:
         """How many bytes the body of this request may have. declared: its Content-Length, None when chunked."""
+        if (site := self._site_of(head)) is not None:
+            return site.body_limit
         if declared is not None and declared <= LAMBDA_BODY_LIMIT:
             return self._body_limit
         target = _target_of(head)
@@ -105,6 +116,8 @@ class Gateway:
 
     def too_large(self, head: Request, limit: int) -> Response:
         """The answer to a body of more than `limit` bytes."""
+        if (site := self._site_of(head)) is not None:
+            return site.too_large(self._ids())
         target = _target_of(head)
         service, operation = (target.service.name, target.operation.name) if target else ("", "")
         return self._refuse(refusals.too_large(service, operation, limit), head, target, self._ids())
@@ -113,12 +126,7 @@ class Gateway:
         style = style_of(target.service.name, target.protocol)
         unsigned = target.operation.auth_type == "none"
         caller = await self._authenticator.authenticate(request, style, unsigned=unsigned)
-        signature, expected = caller.signature, target.service.signing_name
-        # A key proves nothing when it was not verified, so a stranger's scope may say anything.
-        if signature is not None and signature.key:
-            signed_for = SIGNING_ALIASES.get(signature.service, signature.service)
-            if signed_for != expected:
-                raise sigv4_errors.invalid(style, f"Credential should be scoped to correct service: '{expected}'. ")
+        _check_scope(caller, target.service.signing_name, style)
         return caller
 
     def _context(self, request: Request, caller: Caller, request_id: str) -> Context:
@@ -164,6 +172,26 @@ class Gateway:
             response.headers[name] = value
         return response
 
+    def _site_of(self, head: Request) -> Site | None:
+        for site in self._sites:
+            if site.serves(head):
+                return site
+        return None
+
+    async def _answer_site(self, site: Site, request: Request, request_id: str) -> Response:
+        async def signer() -> Context | None:
+            caller = await self._authenticator.authenticate(request, Style.REST, unsigned=True)
+            if caller.signature is None:
+                return None
+            _check_scope(caller, "lambda", Style.REST)
+            return self._context(request, caller, request_id)
+
+        client, protocol = (request.client, request.protocol) if isinstance(request, Arrival) else ("", "HTTP/1.1")
+        try:
+            return await site.answer(Visit(request, request_id, client, protocol, signer))
+        except Exception as error:
+            return self._refuse(error, request, None, request_id)
+
     async def _answer_special(self, request: Request, request_id: str) -> Response:
         for special in self._special:
             if request.path.startswith(special.path):
@@ -175,6 +203,16 @@ class Gateway:
                     return self._refuse(error, request, None, request_id)
         nothing = AwsError("NotFoundException", f"There is nothing at {request.path}.", 404)
         return self._refuse(nothing, request, None, request_id)
+
+
+def _check_scope(caller: Caller, expected: str, style: Style) -> None:
+    """Raise SignatureError when a verified signature is for another service than `expected`."""
+    signature = caller.signature
+    # A key proves nothing when it was not verified, so a stranger's scope may say anything.
+    if signature is not None and signature.key:
+        signed_for = SIGNING_ALIASES.get(signature.service, signature.service)
+        if signed_for != expected:
+            raise sigv4_errors.invalid(style, f"Credential should be scoped to correct service: '{expected}'. ")
 
 
 def _target_of(head: Request) -> Target | None:

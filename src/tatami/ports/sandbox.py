@@ -8,6 +8,7 @@ it says in `isolation`; it never pretends.
 
 from __future__ import annotations
 
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +19,15 @@ from typing import Protocol
 class SandboxSpec:
     """One environment's confinement, in real paths of the platform.
 
-    task_root: the unpacked package. memory_mb, ephemeral_mb: limits, enforced where `isolation` says so.
+    task_root: the unpacked package. layers_root: the merged layers (`/opt`), None without any. memory_mb,
+    ephemeral_mb: limits, enforced where `isolation` says so.
     """
 
     environment: str
     task_root: Path
     memory_mb: int
     ephemeral_mb: int = 512
+    layers_root: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,10 @@ class RunningProcess(Protocol):
         """Return when it has ended; may be called by several waiters."""
         ...
 
+    def send(self, number: int) -> None:
+        """Send it a signal; nothing happens when it has ended."""
+        ...
+
 
 class Sandbox(Protocol):
     """The confinement of one environment; processes come and go in it, `/tmp` stays until `remove`."""
@@ -80,7 +87,22 @@ class Sandbox(Protocol):
         ...
 
     async def spawn(self, process: ProcessSpec) -> RunningProcess:
-        """Start the runtime's first process. Raises OSError (ENOENT, EACCES, ENOEXEC) when it cannot be executed."""
+        """Start a process: an extension, or the runtime's first. Several may live in one sandbox at a time.
+
+        Raises OSError (ENOENT, EACCES, ENOEXEC) when it cannot be executed.
+        """
+        ...
+
+    async def connect(self, port: int) -> tuple[StreamReader, StreamWriter]:
+        """Connect to a TCP port that a process inside listens on (at any address of its own). Raises OSError."""
+        ...
+
+    async def freeze(self) -> None:
+        """Let nothing inside run until `thaw`, where `isolation` says `freezer`; elsewhere do nothing."""
+        ...
+
+    async def thaw(self) -> None:
+        """Let everything run again; may be called when nothing is frozen."""
         ...
 
     async def kill(self) -> None:
@@ -106,6 +128,10 @@ class SandboxProvider(Protocol):
 
     def task_root(self, spec: SandboxSpec) -> str:
         """Where the code is seen from inside (`LAMBDA_TASK_ROOT`)."""
+        ...
+
+    def layers_root(self, spec: SandboxSpec) -> str:
+        """Where the layers are seen from inside: `/opt`, unless nothing can be mounted there."""
         ...
 
     async def create(self, spec: SandboxSpec) -> Sandbox:

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request of a runtime. headers: lower-case names. size: bytes sent, of which `body` may keep fewer."""
+    """One HTTP request of a runtime. headers: lower-case names. size: bytes sent, of which `body` may keep fewer.
+
+    streamed: whether the body went to the invocation's caller as it came; then `body` is empty.
+    """
 
     method: str
     path: str
@@ -17,6 +20,7 @@ class Call:
     body: bytes = b""
     size: int = 0
     trailers: Mapping[str, str] = field(default_factory=dict)
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,19 @@ import base64
 import binascii
 import re
 
-from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD
+from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD, MAX_STREAMED_RESPONSE
+from tatami.environments.refusal import RuntimeApiRefusal
 from tatami.environments.session import Answer, Event, RuntimeSession, platform_error
 from tatami.runtime_api.calls import ACCEPTED, Call, Reply
 
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
-_MODE = "lambda-runtime-function-response-mode"
+MODE = "lambda-runtime-function-response-mode"
 _ONE_LINE = str.maketrans("\r\n", "  ")
 _ERROR = "lambda-runtime-function-error-type"
-_ATTEMPT = "lambda-runtime-invocation-id"
+ATTEMPT = "lambda-runtime-invocation-id"
+STREAMING = "streaming"
+UNNAMED_TYPE = "application/octet-stream"
+"""The content type of a streamed response that names none."""
 
 
 async def next_event(session: RuntimeSession) -> Reply:
@@ -24,15 +28,22 @@ async def next_event(session: RuntimeSession) -> Reply:
 
 
 def response(session: RuntimeSession, request_id: str, call: Call) -> Reply:
-    """`POST .../{id}/response`, buffered, or streamed and ended (then an error may follow in the trailers)."""
-    mode, attempt = call.headers.get(_MODE, ""), call.headers.get(_ATTEMPT, "")
-    if mode not in {"", "streaming"}:
+    """`POST .../{id}/response`, buffered, or streamed and ended (then an error may follow in the trailers).
+
+    What was streamed to the caller is not in the body any more.
+    """
+    mode, attempt = call.headers.get(MODE, ""), call.headers.get(ATTEMPT, "")
+    if mode not in {"", STREAMING}:
         session.refuse_mode(request_id, mode, attempt)
-    if call.size > MAX_RESPONSE_PAYLOAD:
+    if call.streamed and call.size > MAX_STREAMED_RESPONSE:
+        text = f"Exceeded maximum allowed payload size ({MAX_STREAMED_RESPONSE} bytes)."
+        raise RuntimeApiRefusal(413, "RequestEntityTooLarge", text)  # the invocation has ended when it happened
+    if not call.streamed and call.size > MAX_RESPONSE_PAYLOAD:
         session.refuse_oversize(request_id, attempt)
-    answer = Answer(call.body, content_type=call.headers.get("content-type", "application/json"))
+    streamed = call.size if call.streamed else 0
+    answer = Answer(call.body, content_type=call.headers.get("content-type", "application/json"), streamed=streamed)
     if failed := call.trailers.get(_ERROR):
-        answer = Answer(_trailing_error(call), failed)
+        answer = Answer(_trailing_error(call), failed, streamed=streamed)
     session.respond(request_id, answer, attempt)
     return ACCEPTED
 
@@ -40,7 +51,7 @@ def response(session: RuntimeSession, request_id: str, call: Call) -> Reply:
 def error(session: RuntimeSession, request_id: str, call: Call) -> Reply:
     """`POST .../{id}/error`."""
     answer = Answer(call.body, error_type(call))
-    session.fail(request_id, answer, call.headers.get(_ATTEMPT, ""))
+    session.fail(request_id, answer, call.headers.get(ATTEMPT, ""))
     return ACCEPTED
 
 

@@ -18,12 +18,18 @@ from typing import cast
 import httptools
 
 from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD
-from tatami.environments.session import RuntimeApiRefusal, RuntimeSession
+from tatami.environments.refusal import RuntimeApiRefusal
+from tatami.environments.session import RuntimeSession
 from tatami.runtime_api.calls import Call, Reply, refusal
+from tatami.runtime_api.intake import Intake, open_intake
 from tatami.runtime_api.invocation import truncated
 from tatami.runtime_api.router import invocation_of, route
 
 HOST = "127.0.0.1"
+
+LAST_WORDS_SECONDS = 0.1
+"""A broken stream waits that long for the exit of its process, which would explain it better."""
+
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
@@ -76,6 +82,7 @@ class _Connection(asyncio.Protocol):
         self._in_body = False
         self._body: list[bytes] = []
         self._size = 0
+        self._intake: Intake | None = None
 
     def abort(self) -> None:
         """Close at once."""
@@ -94,7 +101,9 @@ class _Connection(asyncio.Protocol):
         if self._serving:
             self._serving.cancel()
         request_id, action = invocation_of(self._path)
-        if action == "response" and self._in_body:
+        if self._intake is not None:
+            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._intake.broken)
+        elif action == "response" and self._in_body:
             with contextlib.suppress(RuntimeApiRefusal):
                 truncated(self._session(), request_id)
 
@@ -120,19 +129,35 @@ class _Connection(asyncio.Protocol):
         self._in_body = True
         if self._headers.get("expect", "").lower() == "100-continue" and self._transport:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request_id, action = invocation_of(self._path)
+        if action == "response":
+            self._intake = open_intake(self._session(), request_id, self._headers)
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
-        if self._size <= MAX_RESPONSE_PAYLOAD:
+        if self._intake is not None:
+            if not self._intake.feed(body):
+                self._wait_for_room(self._intake)
+        elif self._size <= MAX_RESPONSE_PAYLOAD:
             self._body.append(body)  # beyond the limit it is only counted: the call will be refused
 
     def on_message_complete(self) -> None:
         self._in_body = False
         method = self._parser.get_method().decode("latin-1")
-        call = Call(method, self._path, self._headers, b"".join(self._body), self._size, self._trailers)
+        streamed, self._intake = self._intake is not None, None
+        call = Call(method, self._path, self._headers, b"".join(self._body), self._size, self._trailers, streamed)
         self._calls.append((call, self._parser.should_keep_alive()))
         if self._serving is None:
             self._serving = asyncio.get_running_loop().create_task(self._serve())
+
+    def _wait_for_room(self, intake: Intake) -> None:
+        if self._transport is not None and not self._transport.is_closing() and self._transport.is_reading():
+            self._transport.pause_reading()
+            intake.on_room(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     async def _serve(self) -> None:
         while self._calls:

@@ -118,8 +118,7 @@ def check_time(signed: SignedRequest, now: float) -> None:
 
 def check_signature(signed: SignedRequest, request: Request, secret: str) -> Signature:
     """Refuse a signature that `secret` did not make over this request."""
-    if signed.style is Style.S3:
-        _check_all_signed(signed, request)
+    _check_all_signed(signed, request)
     payload = signed.payload or _hash(request.body)
     text, canonical = _string_to_sign(request, signed.signed_headers, payload, signed.timestamp, signed.scope)
     key = signing_key(secret, signed.date, signed.region, signed.service)
@@ -245,10 +244,15 @@ def _check_expiry(signed: SignedRequest, signed_at: float, now: float, window: i
 
 
 def _check_all_signed(signed: SignedRequest, request: Request) -> None:
-    """S3 refuses `x-amz-*` headers that somebody could have added on the way."""
+    """Refuse `x-amz-*` headers that somebody could have added on the way: all of them must be signed.
+
+    IAM user guide, "Create a signed AWS API request": the canonical headers include every `x-amz-*` header.
+    """
     allowed = "x-amz-content-sha256" if signed.expires is not None else ""
     names = set(signed.signed_headers)
     added = [name for name in request.headers if name.startswith("x-amz-") and name not in names and name != allowed]
     if added:
         text = "There were headers present in the request which were not signed"
-        raise SignatureError("AccessDenied", text, 403, {"HeadersNotSigned": ", ".join(sorted(added))})
+        if signed.style is Style.S3:
+            raise SignatureError("AccessDenied", text, 403, {"HeadersNotSigned": ", ".join(sorted(added))})
+        raise errors.invalid(signed.style, f"{text}: {', '.join(sorted(added))}")

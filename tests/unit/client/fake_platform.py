@@ -69,7 +69,7 @@ class FakePlatform:
             self.packages[name] = base64.b64decode(json.loads(request.body)["ZipFile"])
         elif request.method == "PUT":
             self.functions[name] |= json.loads(request.body)
-        return reply({**self.functions[name], **self._progress(), "CodeSize": len(self.packages[name])})
+        return reply({**self.functions[name], **self._progress(), "CodeSize": len(self.packages.get(name, b""))})
 
     def _progress(self) -> dict[str, str]:
         self.unsettled -= 1

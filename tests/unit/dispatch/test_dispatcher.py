@@ -41,7 +41,9 @@ class ScriptedEngine:
             return await held
         return identity
 
-    async def invoke(self, environment: str, invocation: Invocation, deliver: Callable[[Outcome], None]) -> None:
+    async def invoke(
+        self, environment: str, invocation: Invocation, deliver: Callable[[Outcome], None], sink: object = None
+    ) -> None:
         idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.running[environment] = (invocation, deliver, idle)
         await idle

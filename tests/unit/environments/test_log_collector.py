@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import struct
 import threading
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from tatami.environments import log_collector
 from tatami.environments.log_collector import LogCollector, _Frames, _Lines
+from tatami.environments.log_form import LogForm
+from tatami.environments.platform_events import PlatformEvent
 from tatami.kit.clock import VirtualClock, settle
 from tatami.ports.telemetry import LogEvent
 
@@ -197,14 +200,14 @@ def test_drain_ends_though_somebody_prints_without_end() -> None:
 
 def test_the_tail_begins_anew_and_holds_four_kilobytes() -> None:
     async def test(pipes: Pipes) -> None:
-        pipes.collector.platform("START\n")
+        pipes.collector.platform(PlatformEvent("platform.start", {}, "START\n", "INFO"))
         os.write(pipes.stdout, b"y" * 5000 + b"\n")
         pipes.collector.drain()
-        pipes.collector.platform("END\n")
+        pipes.collector.platform(PlatformEvent("platform.start", {}, "END\n", "INFO"))
         assert pipes.collector.tail == b"y" * (4096 - 5) + b"\nEND\n"
         pipes.collector.begin()
         assert pipes.collector.tail == b""
-        pipes.collector.platform("é\n")
+        pipes.collector.platform(PlatformEvent("platform.start", {}, "é\n", "INFO"))
         assert pipes.collector.tail == "é\n".encode()
 
     with_pipes(test)
@@ -220,3 +223,43 @@ def test_detach_takes_what_is_left_even_of_an_unfinished_frame() -> None:
         pipes.collector.detach()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("bits", "rank"), [(0x00, 0), (0x04, 1), (0x08, 2), (0x0C, 3), (0x10, 4), (0x14, 5), (0x18, 6)]
+)
+@pytest.mark.parametrize("kind", [2, 3])
+def test_frames_carry_levels(bits: int, rank: int, kind: int) -> None:
+    """Of every piece that a long frame is cut into."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_collector, "MAX_EVENT_BYTES", 4)
+        events = _Frames().feed(frame(b"long text", kind=0xA55A0000 | bits | kind), NOW)
+    assert [(event.message, event.rank) for event in events] == [("long", rank), (" tex", rank), ("t", rank)]
+
+
+def test_a_json_log_is_filtered_and_its_listener_is_not() -> None:
+    written: list[str] = []
+    heard: list[str] = []
+
+    def write(events: Sequence[LogEvent]) -> None:
+        written.extend(event.message for event in events)
+
+    async def run() -> None:
+        collector = LogCollector(VirtualClock(), write, LogForm("JSON", "WARN", "WARN"))
+        collector.listen(lambda events: heard.extend(event.message for event in events))
+        output, stdout = os.pipe2(os.O_NONBLOCK)
+        frames, framed = os.pipe2(os.O_NONBLOCK)
+        collector.attach(output, frames)
+        os.write(stdout, b"plain\n")
+        os.write(framed, frame(b"info", kind=0xA55A000E) + frame(b"error", kind=0xA55A0016))
+        os.close(stdout)
+        os.close(framed)
+        collector.platform(PlatformEvent("platform.start", {}, "START\n", "INFO"))
+        collector.platform(PlatformEvent("platform.report", {}, "REPORT\n", "WARN"))
+        collector.detach()
+        assert collector.tail.decode() == "".join(written)
+
+    asyncio.run(run())
+    assert [text for text in written if not text.startswith("{")] == ["error"]
+    assert [json.loads(text)["type"] for text in written if text.startswith("{")] == ["platform.report"]
+    assert heard == ["plain\n", "info", "error"]

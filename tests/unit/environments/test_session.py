@@ -9,10 +9,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sessions import new_session
 
 from tatami.domain.invocation import MAX_RESPONSE_PAYLOAD, Invocation
 from tatami.domain.lifecycle import InvalidTransition, RuntimeState
-from tatami.environments.session import Answer, Event, RuntimeApiRefusal, RuntimeSession
+from tatami.environments.refusal import RuntimeApiRefusal
+from tatami.environments.session import Answer, Event, RuntimeSession
 from tatami.kit.clock import settle
 from tatami.ports.sandbox import Exit
 
@@ -23,7 +25,7 @@ def event(number: int = 1) -> Event:
 
 async def ready() -> tuple[RuntimeSession, asyncio.Task[Event]]:
     """A session whose runtime has asked for its first event."""
-    session = RuntimeSession()
+    session = new_session()
     asking = asyncio.ensure_future(session.next())
     await settle()
     return session, asking
@@ -31,7 +33,7 @@ async def ready() -> tuple[RuntimeSession, asyncio.Task[Event]]:
 
 def test_an_event_is_not_given_to_a_runtime_that_is_not_ready() -> None:
     async def test() -> None:
-        session = RuntimeSession()
+        session = new_session()
         with pytest.raises(InvalidTransition):
             session.assign(event())
         session, asking = await ready()
@@ -137,7 +139,7 @@ ACTIONS = st.lists(st.sampled_from(["next", "drop", "assign", *POSTS]), max_size
 @settings(max_examples=300, deadline=None)
 def test_any_order_of_calls_is_answered_or_refused(actions: list[str]) -> None:
     async def test() -> None:
-        session = RuntimeSession()
+        session = new_session()
         asking: list[asyncio.Task[Event]] = []
         answers: list[asyncio.Future[Answer]] = []
         given_out: list[str] = []

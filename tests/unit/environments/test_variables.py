@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tatami.domain.invocation import FunctionVersion
@@ -55,12 +57,34 @@ RECORDED = {
             "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
         ),
     },
+    "ruby3.4": {
+        **EVERYWHERE,
+        **MANAGED,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_ruby3.4",
+        "GEM_HOME": "/var/runtime",
+        "GEM_PATH": ("/var/task/vendor/bundle/ruby/3.4.0:/opt/ruby/gems/3.4.0:/var/runtime:/var/runtime/ruby/3.4.0"),
+        "LD_LIBRARY_PATH": f"/var/lang/lib:{EVERYWHERE['LD_LIBRARY_PATH']}",
+        "PATH": f"/var/lang/bin:{EVERYWHERE['PATH']}",
+        "RUBYLIB": "/var/runtime/gems/aws_lambda_ric-3.1.3/lib:/var/task:/var/runtime/lib:/opt/ruby/lib",
+    },
+    "java11": {
+        **EVERYWHERE,
+        "AWS_ACCESS_KEY": "AKID",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_java11",
+        "AWS_SECRET_KEY": "secret",
+    },
+    "java17": {**EVERYWHERE, "AWS_EXECUTION_ENV": "AWS_Lambda_java17"},
+    "java25": {**EVERYWHERE, "AWS_EXECUTION_ENV": "AWS_Lambda_java25"},
     "provided.al2023": EVERYWHERE,
 }
-"""Without `_X_AMZN_TRACE_ID`, which the runtime itself sets for each invocation."""
+"""Without what the runtime sets itself for each invocation (`_X_AMZN_TRACE_ID`) and what the sandbox adds to frame log
+events, which Java cannot hide (`_LAMBDA_TELEMETRY_LOG_FD`)."""
 
-OTHER_VALUES = {"AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_ADDRESS"}
-"""Deviation: no address of AWS's own network is given to functions."""
+OTHER_VALUES = {"AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_ADDRESS", "RUBYLIB"}
+"""Deviation: no address of AWS's own network is given to functions, and our Ruby client is not AWS's gem."""
+
+TAKEN_AWAY = {"ruby3.4": {"LC_CTYPE"}}
+"""What the language's client removes before a function sees it."""
 
 
 def function(runtime: str, **own: str) -> FunctionVersion:
@@ -78,7 +102,7 @@ def surroundings(**more: str) -> Surroundings:
 def test_the_environment_is_the_one_recorded_from_aws(runtime: str) -> None:
     variables = for_runtime(function(runtime), Credentials("AKID", "secret", "token"), surroundings())
     recorded = RECORDED[runtime]
-    assert set(variables) == set(recorded)
+    assert set(variables) - TAKEN_AWAY.get(runtime, set()) == set(recorded)
     differing = {name for name in recorded if variables[name] != recorded[name]}
     assert differing <= OTHER_VALUES
 
@@ -110,3 +134,28 @@ def test_nothing_of_the_platforms_environment_leaks(monkeypatch: pytest.MonkeyPa
 def test_node_path_names_its_major_version(runtime: str, major: str) -> None:
     variables = for_runtime(function(runtime), Credentials("a", "b", "c"), surroundings())
     assert variables["NODE_PATH"].startswith(f"/opt/nodejs/node{major}/node_modules:")
+
+
+def test_layers_that_cannot_be_mounted_at_opt_are_named_where_they_are() -> None:
+    credentials, elsewhere = Credentials("a", "b", "c"), surroundings(opt="/merged")
+    python = for_runtime(function("python3.13"), credentials, elsewhere)
+    assert python["PYTHONPATH"] == "/merged/python/lib/python3.13/site-packages:/merged/python:/var/runtime"
+    assert python["PATH"].endswith(":/merged/bin")
+    assert python["LD_LIBRARY_PATH"].endswith(":/merged/lib")
+    node = for_runtime(function("nodejs22.x"), credentials, elsewhere)
+    assert node["NODE_PATH"].startswith("/merged/nodejs/node22/node_modules:/merged/nodejs/node_modules:")
+    ruby = for_runtime(function("ruby3.4"), credentials, elsewhere)
+    assert "/merged/ruby/gems/3.4.0" in ruby["GEM_PATH"].split(":")
+    assert ruby["RUBYLIB"].endswith(":/merged/ruby/lib")
+    everything = (*python.values(), *node.values(), *ruby.values())
+    assert not any("/opt" in value for value in everything)
+
+
+def test_runtimes_are_told_of_json_logs_only() -> None:
+    json = replace(function("python3.13"), log_format="JSON", application_level="DEBUG", system_level="WARN")
+    told = for_runtime(json, Credentials("a", "b", "c"), surroundings())
+    plain = for_runtime(function("python3.13"), Credentials("a", "b", "c"), surroundings())
+    assert {name: told[name] for name in set(told) - set(plain)} == {
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
+    }

@@ -10,6 +10,7 @@ import pytest
 import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sessions import new_session
 
 from tatami.domain.invocation import Invocation
 from tatami.environments.session import Answer, Event, RuntimeSession
@@ -21,7 +22,7 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 async def opened() -> tuple[RuntimeDoor, RuntimeSession]:
     """A door and the session behind it."""
-    session = RuntimeSession()
+    session = new_session()
     return await RuntimeApi().open(lambda: session), session
 
 

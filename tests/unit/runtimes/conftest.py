@@ -15,6 +15,7 @@ from tests.unit.runtimes.running_function import (
     find_python,
     node_command,
     python_command,
+    ruby_command,
 )
 
 
@@ -38,6 +39,15 @@ def node() -> str:
     found = shutil.which("node")
     if found is None:
         pytest.skip("no node on this machine")
+    return found
+
+
+@pytest.fixture
+def ruby() -> str:
+    """Any Ruby that the client's own code runs on; the catalog is what insists on 3.2."""
+    found = shutil.which("ruby")
+    if found is None:
+        pytest.skip("no ruby on this machine")
     return found
 
 
@@ -82,3 +92,9 @@ def start_newest(newest_python: str, starter: Callable[[list[str], str], Starter
 def start_node(node: str, starter: Callable[[list[str], str], Starter]) -> Starter:
     """Starts a Node.js function (default file index.js)."""
     return starter(node_command(node), "index.js")
+
+
+@pytest.fixture
+def start_ruby(ruby: str, starter: Callable[[list[str], str], Starter]) -> Starter:
+    """Starts a Ruby function (default file app.rb)."""
+    return starter(ruby_command(ruby), "app.rb")

@@ -55,6 +55,10 @@ def node_command(interpreter: str) -> list[str]:
     return [interpreter, str(RUNTIMES / "node" / "bootstrap.mjs")]
 
 
+def ruby_command(interpreter: str) -> list[str]:
+    return [interpreter, str(RUNTIMES / "ruby" / "bootstrap.rb")]
+
+
 class RunningFunction:
     """Starts `command` with `files` as its task root; a context manager that ends the process it started."""
 

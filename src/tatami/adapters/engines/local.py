@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tatami.domain.invocation import FunctionVersion, Invocation, Outcome
 from tatami.environments.environment import Environment
 from tatami.environments.node import Node
-from tatami.ports.engine import EnvironmentLost
+from tatami.ports.engine import EnvironmentLost, ResponseSink
 
 
 class LocalEngine:
@@ -29,8 +29,8 @@ class LocalEngine:
         return f"<LocalEngine environments={len(self._environments)}>"
 
     async def prepare(self, function: FunctionVersion) -> None:
-        """Unpack the code."""
-        await self._node.packages.folder(function.code)
+        """Unpack the code and the layers."""
+        await self._node.unpacked(function)
 
     async def start(self, function: FunctionVersion) -> str:
         """Make an environment and run INIT."""
@@ -44,12 +44,18 @@ class LocalEngine:
         self._environments[environment.identity] = environment
         return environment.identity
 
-    async def invoke(self, environment: str, invocation: Invocation, deliver: Callable[[Outcome], None]) -> None:
+    async def invoke(
+        self,
+        environment: str,
+        invocation: Invocation,
+        deliver: Callable[[Outcome], None],
+        sink: ResponseSink | None = None,
+    ) -> None:
         """Run one invocation."""
         found = self._environments.get(environment)
         if found is None:
             raise EnvironmentLost(f"The environment {environment} is gone")
-        await found.invoke(invocation, deliver)
+        await found.invoke(invocation, deliver, sink)
 
     async def stop(self, environment: str) -> None:
         """Run SHUTDOWN and forget the environment."""

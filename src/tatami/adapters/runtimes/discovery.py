@@ -1,74 +1,98 @@
 """
-Finds the interpreters of this machine.
+The runtimes of this machine: which identifiers it can run, and with which interpreter.
 
-Looked at, in this order: what the configuration names; PATH; the folders of pyenv, uv and nvm; for Python the
-interpreter that runs the platform. Shims are passed over: a pyenv shim is a shell script that costs 100 ms at every
-start and may point nowhere.
-
-Finding costs a few directory listings. An interpreter whose exact version its path does not tell is asked for it once,
-when it is first needed.
+The configuration's own interpreters come first, then what `interpreters` finds. Finding costs a few directory listings;
+an interpreter whose exact version its path does not tell is asked for it once, when it is first needed. Java is offered
+only where AWS's Java client is there too (`java_client`).
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tatami.adapters.runtimes import java_client
+from tatami.adapters.runtimes.interpreters import (
+    Interpreter,
+    ask_version,
+    java_version,
+    javas,
+    nodes,
+    pythons,
+    rubies,
+    usable,
+)
 from tatami.ports.runtimes import RuntimeChoice
 
 PROVIDED = ("provided.al2023", "provided.al2")
 
-_PYTHON = re.compile(r"python3\.(\d+)")
-_NODE = re.compile(r"nodejs(\d+)\.x")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
-_OLDEST_PYTHON = 9
-"""The platform's Python runtime client needs 3.9."""
-_OLDEST_NODE = 18
+
+@dataclass(frozen=True)
+class _Language:
+    """One language's identifiers. The pattern's groups are the parts of the version that an identifier fixes."""
+
+    name: str
+    pattern: re.Pattern[str]
+    oldest: tuple[int, ...]
+    """The version our client, or AWS's, needs at least; checked here and nowhere else."""
+    prefix: tuple[str, ...] = ()
+    ask: Callable[[Path], str] = ask_version
+
+    def wanted(self, runtime: str) -> tuple[str, ...]:
+        """The beginning of the version that `runtime` stands for, () when it is of another language."""
+        match = self.pattern.fullmatch(runtime)
+        return (*self.prefix, *match.groups()) if match else ()
+
+
+LANGUAGES = (
+    _Language("python", re.compile(r"python3\.(\d+)"), (3, 9), ("3",)),
+    _Language("nodejs", re.compile(r"nodejs(\d+)\.x"), (18,)),
+    _Language("ruby", re.compile(r"ruby(\d)\.(\d)"), (3, 2)),
+    _Language("java", re.compile(r"java(11|17|21|25)(?:\.al2023)?"), (11,), (), java_version),
+)
+_OF_AL2023 = frozenset({"11", "17"})
+"""Java versions that AWS offers a second time, on Amazon Linux 2023; the JVM is the same."""
 
 
 class UnusableInterpreter(Exception):
     """A configured interpreter does not exist or is of another version; the text names it."""
 
 
-@dataclass(frozen=True)
-class _Interpreter:
-    """version is "" until it is known."""
-
-    executable: Path
-    version: str
-
-
 class MachineRuntimes:
     """The runtime catalog of this machine.
 
     configured: runtime identifier to interpreter path. fallback: run a missing runtime on the nearest one instead.
+    home, system: where version managers and the machine's own folders are looked for. java: the folder of AWS's Java
+    client; without a complete one there are no Java runtimes. Raises UnusableInterpreter.
     """
 
-    def __init__(self, configured: Mapping[str, Path], fallback: bool, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        configured: Mapping[str, Path],
+        fallback: bool,
+        home: Path | None = None,
+        system: Path = Path("/"),
+        java: Path | None = None,
+    ) -> None:
         self._fallback = fallback
-        self._found: dict[str, list[_Interpreter]] = {}
+        self._found: dict[str, list[Interpreter]] = {}
         """The preferred one first; those behind it count when it turns out not to be what its name says."""
+        has_java = java is not None and java_client.is_complete(java)
         for runtime, path in configured.items():
+            if runtime.startswith("java") and not has_java:
+                raise UnusableInterpreter(f"runtimes: {runtime} needs AWS's Java client: {java_client.FETCH_COMMAND}")
             self._found[runtime] = [_configured(runtime, path)]
-        home = home or Path.home()
-        for minor, interpreter in _pythons(home):
-            if minor >= _OLDEST_PYTHON:
-                self._found.setdefault(f"python3.{minor}", []).append(interpreter)
-        for major, interpreter in _nodes(home):
-            if major >= _OLDEST_NODE:
-                self._found.setdefault(f"nodejs{major}.x", []).append(interpreter)
+        for runtime, interpreter in _discovered(home or Path.home(), system, has_java):
+            self._found.setdefault(runtime, []).append(interpreter)
 
     def __repr__(self) -> str:
         return f"<MachineRuntimes {', '.join(self.available())}>"
 
     def available(self) -> list[str]:
         """Identifiers that run as asked, newest first within a language."""
-        found = sorted(self._found, key=lambda runtime: (_language(runtime), -_number(runtime)))
+        found = sorted(self._found, key=lambda runtime: (_language(runtime).name, -_number(runtime), runtime))
         return [*found, *PROVIDED]
 
     def resolve(self, runtime: str) -> RuntimeChoice | None:
@@ -82,121 +106,75 @@ class MachineRuntimes:
 
     def _nearest(self, runtime: str) -> str | None:
         """The closest version of the same language, the newer one of two equally close."""
-        if not self._fallback or not _language(runtime):
+        if not self._fallback or not _is_known(runtime):
             return None
         same = [found for found in self._found if _language(found) == _language(runtime)]
         wanted = _number(runtime)
         return min(same, key=lambda found: (abs(_number(found) - wanted), -_number(found)), default=None)
 
-    def _interpreter(self, runtime: str) -> _Interpreter | None:
+    def _interpreter(self, runtime: str) -> Interpreter | None:
         """The first one that is of the version its name says; a runtime without any is not available any more."""
         candidates = self._found[runtime]
         while candidates:
             first = candidates[0]
-            version = first.version or _ask_version(first.executable)
+            version = first.version or _language(runtime).ask(first.executable)
             if _matches(runtime, version):
-                candidates[0] = _Interpreter(first.executable, version)
+                candidates[0] = Interpreter(first.executable, version)
                 return candidates[0]
             del candidates[0]
         del self._found[runtime]
         return None
 
 
-def _configured(runtime: str, path: Path) -> _Interpreter:
-    if not _language(runtime):
+def _discovered(home: Path, system: Path, with_java: bool) -> Iterator[tuple[str, Interpreter]]:
+    """Runtime identifier and interpreter of everything that is new enough, in order of preference."""
+    python, node, ruby, java = LANGUAGES
+    for minor, interpreter in pythons(home):
+        if (3, minor) >= python.oldest:
+            yield f"python3.{minor}", interpreter
+    for interpreter in nodes(home):
+        if (major := int(interpreter.version.split(".")[0])) >= node.oldest[0]:
+            yield f"nodejs{major}.x", interpreter
+    for interpreter in rubies(home, system):
+        line = interpreter.version.split(".")[:2]
+        if tuple(map(int, line)) >= ruby.oldest:
+            yield f"ruby{'.'.join(line)}", interpreter
+    for interpreter in javas(home, system) if with_java else ():
+        version = interpreter.version.split(".")[0]
+        if java.wanted(f"java{version}"):
+            yield f"java{version}", interpreter
+            if version in _OF_AL2023:
+                yield f"java{version}.al2023", interpreter
+
+
+def _configured(runtime: str, path: Path) -> Interpreter:
+    if not _is_known(runtime):
         raise UnusableInterpreter(f"runtimes: {runtime} is no runtime that an interpreter can be named for")
     path = path.expanduser()
-    if not _usable(path):
+    if not usable(path):
         raise UnusableInterpreter(f"runtimes: {runtime} = {path} is not an executable file")
-    version = _ask_version(path)
+    version = _language(runtime).ask(path)
     if not _matches(runtime, version):
         raise UnusableInterpreter(f"runtimes: {runtime} = {path} is version {version or 'unknown'}")
-    return _Interpreter(path, version)
+    return Interpreter(path, version)
 
 
-def _language(runtime: str) -> str:
-    if _PYTHON.fullmatch(runtime):
-        return "python"
-    return "nodejs" if _NODE.fullmatch(runtime) else ""
+def _is_known(runtime: str) -> bool:
+    return any(language.wanted(runtime) for language in LANGUAGES)
+
+
+def _language(runtime: str) -> _Language:
+    return next(language for language in LANGUAGES if language.wanted(runtime))
 
 
 def _number(runtime: str) -> int:
-    match = _PYTHON.fullmatch(runtime) or _NODE.fullmatch(runtime)
-    return int(match.group(1)) if match else 0
+    """A number that orders the versions of one language: 3.4 is 304."""
+    number = 0
+    for part in _language(runtime).wanted(runtime):
+        number = number * 100 + int(part)
+    return number
 
 
 def _matches(runtime: str, version: str) -> bool:
-    parts = version.split(".")
-    if runtime.startswith("python"):
-        return parts[:2] == ["3", str(_number(runtime))]
-    return parts[0] == str(_number(runtime))
-
-
-def _pythons(home: Path) -> Iterator[tuple[int, _Interpreter]]:
-    """Minor version and place of every `python3.N`, the preferred one of each minor first."""
-    folders = [*_search_path(), *sorted(home.glob(".pyenv/versions/*/bin"), key=_newest_first)]
-    folders += sorted(home.glob(".local/share/uv/python/cpython-*/bin"), key=_newest_first)
-    folders.append(Path(sys.base_prefix) / "bin")
-    for folder in folders:
-        for path in _listed(folder):
-            if (match := _PYTHON.fullmatch(path.name)) and _usable(path):
-                yield int(match.group(1)), _Interpreter(path, _version_of(path))
-
-
-def _nodes(home: Path) -> Iterator[tuple[int, _Interpreter]]:
-    """Major version and place of every `node`."""
-    for folder in _search_path():
-        path = folder / "node"
-        if _usable(path) and (version := _ask_version(path)):
-            yield int(version.split(".")[0]), _Interpreter(path, version)
-    for folder in sorted(home.glob(".nvm/versions/node/v*/bin"), key=_newest_first):
-        if _usable(path := folder / "node") and (version := _version_of(path)):
-            yield int(version.split(".")[0]), _Interpreter(path, version)
-
-
-def _search_path() -> list[Path]:
-    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    # A virtual environment's interpreter would bring its packages; the one that it was made from is found elsewhere.
-    plain = [folder for folder in folders if folder.name != "shims" and not (folder.parent / "pyvenv.cfg").exists()]
-    return list(dict.fromkeys(folder.resolve() for folder in plain))
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _usable(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
-
-
-def _newest_first(folder: Path) -> tuple[int, ...]:
-    match = _VERSION.search(str(folder))
-    return tuple(-int(part) for part in match.groups()) if match else (0,)
-
-
-def _version_of(path: Path) -> str:
-    """The version that the path tells (`.../3.12.1/bin/python3.12`), or ""."""
-    match = _VERSION.search(str(path.parent.parent.name))
-    return ".".join(match.groups()) if match else ""
-
-
-def _ask_version(path: Path) -> str:
-    """What `--version` says, or ""."""
-    try:
-        said = subprocess.run(
-            [path, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=10,
-            check=False,
-            env={},
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    match = _VERSION.search(said.stdout + said.stderr)
-    return ".".join(match.groups()) if match else ""
+    wanted = _language(runtime).wanted(runtime)
+    return tuple(version.split("."))[: len(wanted)] == wanted

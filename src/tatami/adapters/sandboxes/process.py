@@ -60,12 +60,17 @@ class ProcessSandboxes:
             "memory_limit": False,
             "cpu_share": False,
             "network": False,
+            "freezer": False,
             "seccomp": False,
         }
 
     def task_root(self, spec: SandboxSpec) -> str:
         """The package where it lies: nothing is mounted."""
         return str(spec.task_root)
+
+    def layers_root(self, spec: SandboxSpec) -> str:
+        """The merged layers where they lie."""
+        return str(spec.layers_root or "/opt")
 
     async def create(self, spec: SandboxSpec) -> ProcessSandbox:
         """Make an empty sandbox."""
@@ -91,10 +96,10 @@ class ProcessSandbox:
     def __init__(self, spec: SandboxSpec, folder: Path) -> None:
         self._spec = spec
         self._folder = folder
-        self._process: _Process | None = None
+        self._processes: list[_Process] = []
 
     def __repr__(self) -> str:
-        return f"<ProcessSandbox {self._spec.environment} pid={self._process.pid if self._process else None}>"
+        return f"<ProcessSandbox {self._spec.environment} pids={[process.pid for process in self._processes]}>"
 
     @property
     def temporary(self) -> str:
@@ -102,27 +107,38 @@ class ProcessSandbox:
         return str(self._folder / "tmp")
 
     async def spawn(self, process: ProcessSpec) -> _Process:
-        """Start the runtime's first process; see ports.sandbox."""
-        self._process = _spawn(process, self._spec.task_root)
-        return self._process
+        """Start a process; see ports.sandbox."""
+        self._processes.append(_spawn(process, self._spec.task_root))
+        return self._processes[-1]
+
+    async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a port of the machine's loopback, which processes inside share."""
+        return await asyncio.open_connection("127.0.0.1", port)
+
+    async def freeze(self) -> None:
+        """There is no freezer without cgroups; `isolation` says so."""
+
+    async def thaw(self) -> None:
+        """Nothing is ever frozen."""
 
     async def kill(self) -> None:
         """End every process inside."""
-        if self._process is None:
+        if not self._processes:
             return
-        process, self._process = self._process, None
-        held = _hold(_children(process.pid))  # while their parents tell who they are
-        process.kill_session()
-        await process.wait()
+        processes, self._processes = self._processes, []
+        # Held while their parents still tell who they are.
+        held = _hold(child for process in processes for child in _children(process.pid))
+        for process in processes:
+            process.kill_session()
+        for process in processes:
+            await process.wait()
         await asyncio.to_thread(_end, held)
         await asyncio.to_thread(_kill_marked, self._spec.environment)
 
     def peak_memory_bytes(self) -> int:
-        """The peak of the first process and of its present children, each by itself, added up."""
-        if self._process is None:
-            return 0
-        pids = [self._process.pid, *_children(self._process.pid)]
-        return sum(_peak(pid) for pid in pids)
+        """The peaks of the processes and of their present children, each by itself, added up."""
+        started = [process.pid for process in self._processes]
+        return sum(_peak(pid) for parent in started for pid in (parent, *_children(parent)))
 
     async def remove(self) -> None:
         """End everything and delete the temporary folder."""
@@ -146,6 +162,12 @@ class _Process:
     async def wait(self) -> Exit:
         """How it ended."""
         return await asyncio.shield(self._ended)
+
+    def send(self, number: int) -> None:
+        """Send a signal to it alone."""
+        if not self._ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill_session(self) -> None:
         """SIGKILL to the whole process group; its id cannot be reused before the leader is reaped."""

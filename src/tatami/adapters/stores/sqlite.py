@@ -48,8 +48,15 @@ class SqliteStore:
         """Open or create the database file `path` and lock its folder until `close`.
 
         vfs: the name of a registered SQLite VFS, for tests that break the disk. Raises DataFolderInUse when another
-        process (or store) has the folder, apsw.Error when the file is no database or cannot be opened.
+        process (or store) has the folder, ValueError when the file is no database, apsw.Error when it cannot be opened.
         """
+        try:
+            return cls._open(path, vfs)
+        except apsw.NotADBError as error:
+            raise ValueError(f"{path} is no database") from error
+
+    @classmethod
+    def _open(cls, path: Path, vfs: str | None) -> SqliteStore:
         _make_folder(path.parent)
         with ExitStack() as undo:
             lock = undo.enter_context(DataFolderLock(path.parent))

@@ -88,6 +88,27 @@ def revision_mismatch() -> AwsError:
     )
 
 
+def layer_policy_mismatch() -> AwsError:
+    """412: the same for the policy of a layer version."""
+    return AwsError(
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. "
+        "Call the GetLayerPolicy API to retrieve the latest Revision Id",
+        412,
+        fields=USER,
+    )
+
+
+def layer_not_shared(caller: str, arn: str) -> AwsError:
+    """403: a layer version of another account, whose policy does not let this one use it (or that does not exist)."""
+    return AwsError(
+        "AccessDeniedException",
+        f"User: {caller} is not authorized to perform: lambda:GetLayerVersion on resource: {arn} "
+        "because no resource-based policy allows the lambda:GetLayerVersion action",
+        403,
+    )
+
+
 def entity_too_large(message: str) -> AwsError:
     """413. AWS says `RequestEntityTooLargeException` where its model says RequestTooLargeException (recorded)."""
     return AwsError("RequestEntityTooLargeException", message, 413)
@@ -125,3 +146,25 @@ def service_error() -> AwsError:
         sender_fault=False,
         fields=SERVER,
     )
+
+
+def policy_mismatch() -> AwsError:
+    """412: a function's policy has another revision than the caller saw."""
+    return AwsError(
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. "
+        "Call the GetPolicy API to retrieve the latest Revision Id",
+        412,
+        fields=USER,
+    )
+
+
+def policy_too_long(size: int, limit: int) -> AwsError:
+    """400: a policy would have more bytes than it may."""
+    text = f"The final policy size ({size}) is bigger than the limit ({limit})."
+    return AwsError("PolicyLengthExceededException", text, 400, fields=USER)
+
+
+def nothing_there() -> AwsError:
+    """404, as AWS words it for function URLs and policies (recorded)."""
+    return resource_not_found("The resource you requested does not exist.")

@@ -21,6 +21,7 @@ from tatami.services.lambda_.model import functions as model
 from tatami.services.lambda_.model.functions import Function
 from tatami.services.lambda_.state import LambdaRoom
 from tatami.services.lambda_.store import functions as store
+from tatami.services.lambda_.store import layers, policies, urls, usage
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ RETRY_SECONDS = 1.0
 
 async def start(state: LambdaRoom) -> None:
     """Everything the room needs before it serves: its tables, no garbage, and interrupted transitions resumed."""
-    await store.create_tables(state.store)
+    for tables in (store, layers, usage, policies, urls):
+        await tables.create_tables(state.store)
     await collect_garbage(state)
     await resume(state)
 
@@ -46,8 +48,8 @@ async def resume(state: LambdaRoom) -> int:
 
 
 async def collect_garbage(state: LambdaRoom) -> int:
-    """Delete packages that no function refers to, left by a crash between two steps; returns how many."""
-    unused = set(await state.blobs.digests()) - await store.digests(state.store)
+    """Delete packages and layers that nothing refers to, left by a crash between two steps; returns how many."""
+    unused = set(await state.blobs.digests()) - await usage.digests(state.store)
     return await drop_packages(state, unused)
 
 
@@ -127,6 +129,6 @@ async def drop_packages(state: LambdaRoom, digests: Iterable[str]) -> int:
     """Delete those packages that nobody refers to any more; returns how many were deleted."""
 
     async def is_used(digest: str) -> bool:
-        return await store.is_used(state.store, digest)
+        return await usage.is_used(state.store, digest)
 
     return sum([await state.packages.drop(digest, state.blobs, is_used) for digest in sorted(digests)])

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tatami.dispatch.streams import StreamedOutcome
 from tatami.domain.invocation import FunctionVersion, Invocation, Outcome
 from tatami.frame.operation import Context
 from tatami.kit.clock import Clock
@@ -32,6 +33,10 @@ class Dispatch(Protocol):
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
         """Run one invocation. Raises Throttled, EnvironmentLost, PackageUnusable, ShuttingDown."""
+        ...
+
+    async def stream(self, function: FunctionVersion, invocation: Invocation) -> StreamedOutcome:
+        """Run one invocation; returns when its answer begins. Raises what `invoke` raises."""
         ...
 
     async def retire(self, account: str, region: str, name: str, keep_generation: str | None) -> None:

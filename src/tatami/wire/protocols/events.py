@@ -53,6 +53,11 @@ async def frames(
     """The messages of a whole answer. initial: payload of the `initial-response` that RPC protocols begin with."""
     if initial is not None:
         yield eventstream.event("initial-response", initial, content_type)
-    async for event in events:
-        for name, value in event.items():
-            yield encode_event(stream, name, value, write, content_type)
+    try:
+        async for event in events:
+            for name, value in event.items():
+                yield encode_event(stream, name, value, write, content_type)
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()

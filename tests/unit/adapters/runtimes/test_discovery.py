@@ -157,7 +157,9 @@ def test_a_configured_interpreter_below_the_home(machine: Machine) -> None:
         ("python3.1", "py311", "is version 3.11.2"),
         ("nodejs22.x", "py311", "is version 3.11.2"),
         ("nodejs20.x", "silent", "is version unknown"),
-        ("ruby3.4", "py311", "no runtime that an interpreter can be named for"),
+        ("ruby3.4", "py311", "is version 3.11.2"),
+        ("java21", "py311", "needs AWS's Java client: tools/fetch-java-client"),
+        ("dotnet8", "py311", "no runtime that an interpreter can be named for"),
         ("provided.al2023", "py311", "no runtime that an interpreter can be named for"),
     ],
 )

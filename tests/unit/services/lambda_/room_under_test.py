@@ -17,6 +17,7 @@ import pytest
 
 from tatami.adapters.blobs.memory import MemoryBlobs
 from tatami.adapters.stores.memory import MemoryStore
+from tatami.dispatch.streams import ResponseStream, StreamedOutcome
 from tatami.domain.invocation import FunctionVersion, Invocation, Outcome
 from tatami.frame.errors import AwsError
 from tatami.frame.operation import Context, Room, Values
@@ -83,6 +84,7 @@ class ScriptedDispatch:
         self.invoked: list[tuple[FunctionVersion, Invocation]] = []
         self.retired: list[tuple[str, str | None]] = []
         self.answers: list[Outcome | Exception] = []
+        self.streams: list[tuple[str, list[bytes], Outcome | Exception | None]] = []
 
     async def prepare(self, function: FunctionVersion) -> None:
         self.prepared.append(function)
@@ -96,6 +98,29 @@ class ScriptedDispatch:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def stream(self, function: FunctionVersion, invocation: Invocation) -> StreamedOutcome:
+        """What `streams` says in turn; without it, the answer of `invoke` as a whole."""
+        stream = ResponseStream(VirtualClock(), shaped=False)
+        result: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if not self.streams:
+            result.set_result(await self.invoke(function, invocation))
+            stream.end()
+        else:
+            self.invoked.append((function, invocation))
+            content_type, pieces, outcome = self.streams.pop(0)
+            stream.begin(content_type)
+            for piece in pieces:
+                stream.write(piece)
+            if outcome is None:
+                outcome = Outcome(b"", function.version)
+            if isinstance(outcome, Outcome):
+                result.set_result(outcome)
+            else:
+                result.set_exception(outcome)
+                result.exception()
+            stream.end()
+        return StreamedOutcome(function.version, stream, result)
 
     async def retire(self, account: str, region: str, name: str, keep_generation: str | None) -> None:
         self.retired.append((name, keep_generation))

@@ -65,13 +65,45 @@ async def test_a_runtime_that_aws_no_longer_takes(runtime: str) -> None:
     assert error.message == expected
 
 
-@pytest.mark.parametrize("runtime", ["java21", "java8.al2", "ruby3.4", "dotnet8", "custom"])
+@pytest.mark.parametrize(
+    ("runtime", "reason"),
+    [
+        ("java8.al2", "Java 11 and newer only"),
+        ("java8.al2023", "Java 11 and newer only"),
+        ("dotnet6", "not published as a program of its own"),
+        ("dotnet8", "not published as a program of its own"),
+        ("dotnet10", "runs under provided.al2023"),
+        ("custom", "container images"),
+    ],
+)
 @in_loop
-async def test_a_language_that_is_not_built(runtime: str) -> None:
+async def test_a_language_that_is_not_built(runtime: str, reason: str) -> None:
     under_test = await started()
     error = await under_test.refuses(Runtime=runtime)
     assert (error.code, error.status) == ("NotImplemented", 501)
-    assert f"lambda:CreateFunction with Runtime {runtime}" in error.message
+    assert f"lambda:CreateFunction with Runtime {runtime} (" in error.message
+    assert reason in error.message
+
+
+@pytest.mark.parametrize(
+    ("runtime", "reason"),
+    [
+        ("java21", "tools/fetch-java-client"),
+        ("java17.al2023", "need a JDK or JRE of that version"),
+        ("ruby3.4", "is not installed on this machine"),
+        ("python3.15", "is not installed on this machine"),
+        ("nodejs26.x", "is not installed on this machine"),
+        ("python3.8", "needs Python 3.9 or newer"),
+        ("nodejs16.x", "needs Node.js 18 or newer"),
+    ],
+)
+@in_loop
+async def test_what_a_runtime_needs_that_is_not_here(runtime: str, reason: str) -> None:
+    under_test = await started()
+    error = await under_test.refuses(Runtime=runtime)
+    assert (error.code, error.status) == ("InvalidParameterValueException", 400)
+    assert reason in error.message
+    assert "Available: python3.12, python3.11" in error.message
 
 
 @in_loop
@@ -129,7 +161,6 @@ async def test_a_package_is_needed() -> None:
 
 
 UNBUILT: list[tuple[dict[str, Any], str]] = [
-    ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"]}, "Layers"),
     ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
     ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}}, "DeadLetterConfig.TargetArn"),
     ({"FileSystemConfigs": [{"Arn": "arn", "LocalMountPath": "/mnt/x"}]}, "FileSystemConfigs"),
@@ -139,8 +170,6 @@ UNBUILT: list[tuple[dict[str, Any], str]] = [
     ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig.Mode Active"),
     ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x"}, "KMSKeyArn"),
     ({"CodeSigningConfigArn": "arn:x"}, "CodeSigningConfigArn"),
-    ({"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig.LogFormat JSON"),
-    ({"LoggingConfig": {"LogFormat": "Text", "SystemLogLevel": "DEBUG"}}, "LoggingConfig.SystemLogLevel"),
     ({"Publish": True}, "Publish"),
     ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo"),
     ({"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {}}}, "CapacityProviderConfig"),
@@ -195,7 +224,11 @@ async def test_other_operations_name_what_they_lack() -> None:
         ("UpdateFunctionCode", {"ZipFile": zipped(), "Publish": True}, "Publish"),
         ("UpdateFunctionCode", {"S3Bucket": "bucket", "S3Key": "key"}, "Code.S3Bucket"),
         ("UpdateFunctionCode", {"ZipFile": zipped(), "Architectures": ["arm64"]}, "Architectures arm64"),
-        ("UpdateFunctionConfiguration", {"Layers": ["arn"]}, "Layers"),
+        (
+            "UpdateFunctionConfiguration",
+            {"SnapStart": {"ApplyOn": "PublishedVersions"}},
+            "SnapStart.ApplyOn PublishedVersions",
+        ),
         ("Invoke", {"InvocationType": "Event"}, "InvocationType Event"),
         ("Invoke", {"TenantId": "blue"}, "TenantId"),
         ("Invoke", {"DurableExecutionName": "one"}, "DurableExecutionName"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+
+import msgspec
 
 from tatami.domain.arn import LATEST, is_alias
 from tatami.frame.operation import Context, Values, operation
@@ -11,12 +12,15 @@ from tatami.kit.ids import hex_id, request_id
 from tatami.ports.store import Transaction
 from tatami.services.lambda_ import errors, lifecycle
 from tatami.services.lambda_.api import naming
+from tatami.services.lambda_.api.layer_use import usable_layers
 from tatami.services.lambda_.model import answers, paging, requests, runtimes
 from tatami.services.lambda_.model.functions import Function
-from tatami.services.lambda_.model.package import inspect
+from tatami.services.lambda_.model.layers import with_layers
+from tatami.services.lambda_.model.package import CheckedPackage, checked
 from tatami.services.lambda_.model.refusals import refuse_unbuilt, refuse_unbuilt_code
 from tatami.services.lambda_.state import LambdaRoom
 from tatami.services.lambda_.store import functions as store
+from tatami.services.lambda_.store import policies, urls
 
 CREATE = "lambda:CreateFunction"
 LIST = "lambda:ListFunctions"
@@ -34,34 +38,37 @@ async def create_function(state: LambdaRoom, context: Context, values: Values) -
     tags = dict(values.get("Tags") or {})
     requests.check_tags(tags)
     content = requests.check_zip_source(values["Code"], CREATE)
-    configuration = requests.created(values, hex_id(), "", len(content), state.architecture)
+    configuration = requests.created(values, hex_id(), state.architecture)
     check_runtime(state, configuration.runtime, CREATE)
-    digest = await checked_digest(content)
+    package = await checked_package(content)
     now = state.clock.now()
-    function = Function(
+    draft = Function(
         account=context.account,
         region=context.region,
         name=named.name,
         partition=context.partition,
-        configuration=requests.with_code(configuration, digest, len(content)),
+        configuration=requests.with_code(configuration, package),
         revision=request_id(),
         created=now,
         last_modified=now,
         tags=tags,
     )
 
-    async def work(transaction: Transaction) -> None:
+    async def work(transaction: Transaction) -> Function:
+        layers = await usable_layers(transaction, context, values.get("Layers") or ())
+        function = msgspec.structs.replace(draft, configuration=with_layers(draft.configuration, layers))
         await store.insert(transaction, function, state.code_storage_limit)
+        return function
 
-    async def keep() -> None:
-        async with state.packages.holding(digest):
+    async def keep() -> Function:
+        async with state.packages.holding(package.digest):
             await state.blobs.put(content)
-            await state.store.write(work)
+            function = await state.store.write(work)
         state.resolved.forget(function.key)
         lifecycle.begin(state, function)
+        return function
 
-    await lifecycle.to_the_end(state, f"create {function.name}", keep())
-    return describe(state, function)
+    return describe(state, await lifecycle.to_the_end(state, f"create {draft.name}", keep()))
 
 
 @operation("GetFunction", action="lambda:GetFunction")
@@ -127,6 +134,8 @@ async def delete_function(state: LambdaRoom, context: Context, values: Values) -
         if named.qualifier:
             raise errors.function_not_found(naming.arn(named))
         await store.delete(transaction, function.key)
+        await urls.delete_of_function(transaction, function.key)
+        await policies.delete_of_function(transaction, function.key)
         return function
 
     async def remove() -> None:
@@ -153,14 +162,9 @@ def check_runtime(state: LambdaRoom, runtime: str, operation_name: str) -> None:
         raise runtimes.runtime_unavailable(runtime, state.runtimes.available())
 
 
-async def checked_digest(content: bytes) -> str:
-    """The digest of a package that was found good. Raises AwsError.
+async def checked_package(content: bytes) -> CheckedPackage:
+    """What is to be kept of a package that was found good. Raises AwsError.
 
     In a thread: inflating 250 MB takes longer than the event loop may stand still.
     """
-    return await asyncio.to_thread(_check_and_digest, content)
-
-
-def _check_and_digest(content: bytes) -> str:
-    inspect(content)
-    return hashlib.sha256(content).hexdigest()
+    return await asyncio.to_thread(checked, content)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -34,7 +36,19 @@ async def invoke(state: LambdaRoom, context: Context, values: Values) -> Values:
 
     Warm calls read no row: what runs comes from `state.resolved`.
     """
-    refuse_unbuilt("lambda:Invoke", values, state.architecture)
+    function, invocation = await prepared(state, context, values, "lambda:Invoke")
+    if values.get("InvocationType") == "DryRun":
+        return {"StatusCode": 204, "Payload": b""}
+    with refusals():
+        outcome = await state.dispatch.invoke(function, invocation)
+    return _answer(outcome, with_log=invocation.log_tail)
+
+
+async def prepared(
+    state: LambdaRoom, context: Context, values: Values, operation_name: str
+) -> tuple[FunctionVersion, Invocation]:
+    """What an Invoke operation shall run, and with what. Raises AwsError."""
+    refuse_unbuilt(operation_name, values, state.architecture)
     named = naming.reference(context, values, "lambda:InvokeFunction")
     payload = values.get("Payload") or b"{}"
     _check_size(payload)
@@ -42,10 +56,8 @@ async def invoke(state: LambdaRoom, context: Context, values: Values) -> Values:
     await _check_payload(payload)
     # Nothing is awaited between here and the dispatcher when the function is known: an update that completes
     # in between would retire what was just resolved.
-    function = await _resolve(state, named)
-    if values.get("InvocationType") == "DryRun":
-        return {"StatusCode": 204, "Payload": b""}
-    invocation = Invocation(
+    function = await resolve(state, named)
+    return function, Invocation(
         request_id=context.request_id,
         payload=payload,
         invoked_arn=naming.arn(named),
@@ -53,11 +65,22 @@ async def invoke(state: LambdaRoom, context: Context, values: Values) -> Values:
         trace_id=context.trace_id,
         log_tail=values.get("LogType") == "Tail",
     )
-    outcome = await _run(state, function, invocation)
-    return _answer(outcome, with_log=values.get("LogType") == "Tail")
 
 
-async def _resolve(state: LambdaRoom, named: FunctionReference) -> FunctionVersion:
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the dispatcher raises inside, as the AwsError that the caller sees."""
+    try:
+        yield
+    except Throttled as throttled:
+        raise errors.too_many_requests(throttled.reason, throttled.retry_after) from throttled
+    except PackageUnusable as unusable:
+        raise errors.invalid_zip_file() from unusable
+    except (EnvironmentLost, ShuttingDown) as failed:
+        raise errors.service_error() from failed
+
+
+async def resolve(state: LambdaRoom, named: FunctionReference) -> FunctionVersion:
     """What runs for `named`. Raises AwsError when it does not exist or cannot run now."""
     if named.qualifier not in ("", LATEST):
         # There are no versions and aliases yet, whether or not the function exists.
@@ -111,17 +134,6 @@ def _client_context(header: str) -> str:
     except (binascii.Error, ValueError, RecursionError) as error:
         raise errors.invalid_request_content("Client context must be a valid Base64-encoded JSON object.") from error
     return text
-
-
-async def _run(state: LambdaRoom, function: FunctionVersion, invocation: Invocation) -> Outcome:
-    try:
-        return await state.dispatch.invoke(function, invocation)
-    except Throttled as throttled:
-        raise errors.too_many_requests(throttled.reason, throttled.retry_after) from throttled
-    except PackageUnusable as unusable:
-        raise errors.invalid_zip_file() from unusable
-    except (EnvironmentLost, ShuttingDown) as failed:
-        raise errors.service_error() from failed
 
 
 def _answer(outcome: Outcome, *, with_log: bool) -> Values:

@@ -11,9 +11,11 @@ from tatami.ports.store import Transaction
 from tatami.services.lambda_ import errors, lifecycle
 from tatami.services.lambda_.api import functions as api
 from tatami.services.lambda_.api import naming
+from tatami.services.lambda_.api.layer_use import usable_layers
 from tatami.services.lambda_.model import functions as model
 from tatami.services.lambda_.model import requests
 from tatami.services.lambda_.model.functions import ACTIVE, IN_PROGRESS, Configuration, Function
+from tatami.services.lambda_.model.layers import with_layers
 from tatami.services.lambda_.model.refusals import refuse_unbuilt, refuse_unbuilt_code
 from tatami.services.lambda_.state import LambdaRoom
 from tatami.services.lambda_.store import functions as store
@@ -33,19 +35,19 @@ async def update_function_code(state: LambdaRoom, context: Context, values: Valu
     function = await naming.existing(state, named)
     check_changeable(function, values.get("RevisionId"))
     content = requests.check_zip_source(values, UPDATE_CODE)
-    digest = await api.checked_digest(content)
+    package = await api.checked_package(content)
     generation = hex_id()
 
     def change(configuration: Configuration) -> Configuration:
-        return requests.with_code(configuration, digest, len(content), generation)
+        return requests.with_code(configuration, package, generation)
 
     if values.get("DryRun"):
         return api.describe(state, model.previewed(function, change(function.configuration)))
 
     async def keep() -> Function:
-        async with state.packages.holding(digest):
+        async with state.packages.holding(package.digest):
             await state.blobs.put(content)
-            return await _update(state, named, values, change)
+            return await _update(state, context, named, values, change)
 
     return api.describe(state, await lifecycle.to_the_end(state, f"update {named.name}", keep()))
 
@@ -58,7 +60,7 @@ async def update_function_configuration(state: LambdaRoom, context: Context, val
     if values.get("Runtime"):
         api.check_runtime(state, values["Runtime"], UPDATE_CONFIGURATION)
     generation = hex_id()
-    update = _update(state, named, values, lambda before: requests.changed(before, values, generation))
+    update = _update(state, context, named, values, lambda before: requests.changed(before, values, generation))
     return api.describe(state, await lifecycle.to_the_end(state, f"update {named.name}", update))
 
 
@@ -72,7 +74,9 @@ def check_changeable(function: Function, revision: str | None) -> None:
         raise errors.revision_mismatch()
 
 
-async def _update(state: LambdaRoom, named: FunctionReference, values: Values, change: Change) -> Function:
+async def _update(
+    state: LambdaRoom, context: Context, named: FunctionReference, values: Values, change: Change
+) -> Function:
     """Write the changed configuration as an update in progress and start its completion."""
     revision = request_id()
 
@@ -81,7 +85,10 @@ async def _update(state: LambdaRoom, named: FunctionReference, values: Values, c
         if before is None:
             raise errors.function_not_found(naming.arn(named))
         check_changeable(before, values.get("RevisionId"))
-        after = model.updated(before, change(before.configuration), revision, state.clock.now())
+        configuration = change(before.configuration)
+        if values.get("Layers") is not None:
+            configuration = with_layers(configuration, await usable_layers(transaction, context, values["Layers"]))
+        after = model.updated(before, configuration, revision, state.clock.now())
         replaced = before.configuration.code_size
         grows = after.configuration.code_size > replaced
         await store.replace(transaction, after, state.code_storage_limit if grows else None, replaced)

@@ -7,7 +7,8 @@ import base64
 from tatami.domain.arn import LATEST, function_arn, runtime_version_arn
 from tatami.frame.operation import Values
 from tatami.ports.runtimes import RuntimeChoice
-from tatami.services.lambda_.model.functions import Function, log_group, timestamp
+from tatami.services.lambda_.model.functions import Function, timestamp
+from tatami.services.lambda_.model.logging_config import logging_config
 
 
 def listed(function: Function, *, qualified: bool) -> Values:
@@ -38,8 +39,10 @@ def listed(function: Function, *, qualified: bool) -> Values:
         "Architectures": [configuration.architecture],
         "EphemeralStorage": {"Size": configuration.ephemeral},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(function.name, configuration)},
+        "LoggingConfig": logging_config(function.name, configuration),
     }
+    if configuration.layers:
+        entry["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.code_size} for layer in configuration.layers]
     if configuration.variables is not None:
         entry["Environment"] = {"Variables": dict(configuration.variables)}
     if configuration.empty_vpc:

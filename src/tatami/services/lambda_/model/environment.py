@@ -29,6 +29,9 @@ def check_variables(variables: Mapping[str, str]) -> None:
             "provided contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
+    unusable = [name for name, value in variables.items() if "\0" in value]
+    if unusable:
+        raise errors.invalid_parameter(f"No process can have an environment variable with a NUL: {', '.join(unusable)}")
     # AWS measures the JSON text: one variable of 4,080 bytes still fits, 4,097 bytes of JSON do not (recorded).
     measured = json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode()) > MAX_ENVIRONMENT_BYTES:

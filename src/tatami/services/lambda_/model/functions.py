@@ -28,11 +28,22 @@ INVALID_ZIP_CODE = "InvalidZipFileException"
 INTERNAL_ERROR_CODE = "InternalError"
 
 
+class UsedLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer version as its function keeps it. arn: of the version. code: blob digest. Sizes in bytes."""
+
+    arn: str
+    code: str
+    code_size: int
+    unzipped: int
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller can set, and the code. Sizes: memory and ephemeral in MB, timeout in seconds, code in bytes.
 
     generation: drawn anew for every configuration. variables: None when no Environment was ever given, which
-    answers tell apart from an empty one. code: the package's blob digest. empty_vpc: VpcConfig was given, empty.
+    answers tell apart from an empty one. code: the package's blob digest; unzipped: its bytes when unpacked.
+    application_level, system_level: "" in a log of format Text. layers: in the order in which they are unpacked.
+    empty_vpc: VpcConfig was given, empty.
     """
 
     generation: str
@@ -48,6 +59,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: int = 512
     variables: dict[str, str] | None = None
     log_group: str = ""
+    log_format: str = "Text"
+    application_level: str = ""
+    system_level: str = ""
+    unzipped: int = 0
+    layers: tuple[UsedLayer, ...] = ()
     empty_vpc: bool = False
 
 
@@ -83,8 +99,15 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def packages(self) -> frozenset[str]:
-        """Digests of the packages that it needs kept."""
-        return frozenset(shown.code for shown in (self.configuration, self.serving) if shown is not None)
+        """Digests of the packages and layers that it needs kept."""
+        shown = [self.configuration] if self.serving is None else [self.configuration, self.serving]
+        return frozenset(each.code for each in shown) | self.layer_codes
+
+    @property
+    def layer_codes(self) -> frozenset[str]:
+        """Digests of the layers among them."""
+        shown = [self.configuration] if self.serving is None else [self.configuration, self.serving]
+        return frozenset(layer.code for each in shown for layer in each.layers)
 
     @property
     def is_settled(self) -> bool:
@@ -157,6 +180,10 @@ def runnable(function: Function, configuration: Configuration) -> FunctionVersio
         ephemeral_mb=configuration.ephemeral,
         variables=dict(configuration.variables or {}),
         log_group=log_group(function.name, configuration),
+        layers=tuple(layer.code for layer in configuration.layers),
+        log_format=configuration.log_format,
+        application_level=configuration.application_level,
+        system_level=configuration.system_level,
     )
 
 

@@ -8,6 +8,7 @@ sizes that lie. Whoever unpacks counts the bytes again.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import posixpath
 import stat
@@ -48,6 +49,21 @@ class Package:
 
     files: int
     unzipped_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPackage:
+    """A package that was found good. digest: of its blob. size: of the archive; unzipped: of its files; in bytes."""
+
+    digest: str
+    size: int
+    unzipped: int
+
+
+def checked(content: bytes) -> CheckedPackage:
+    """Inspect the archive `content` and say what there is to keep of it. Raises AwsError."""
+    package = inspect(content)
+    return CheckedPackage(hashlib.sha256(content).hexdigest(), len(content), package.unzipped_bytes)
 
 
 def inspect(content: bytes) -> Package:

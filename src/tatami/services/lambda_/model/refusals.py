@@ -28,15 +28,6 @@ def _inner(name: str, member: str, *neutral: object) -> _Effect:
     return effect
 
 
-def _logging(value: Any) -> str:
-    if value.get("LogFormat", "Text") != "Text":
-        return f"LoggingConfig.LogFormat {value['LogFormat']}"
-    for level in ("ApplicationLogLevel", "SystemLogLevel"):
-        if value.get(level):
-            return f"LoggingConfig.{level}"
-    return ""
-
-
 def _vpc(value: Any) -> str:
     return "VpcConfig" if value.get("SubnetIds") or value.get("SecurityGroupIds") else ""
 
@@ -50,8 +41,14 @@ _CODE_EFFECTS: Mapping[str, _Effect] = {
     "SourceKMSKeyArn": _any("Code.SourceKMSKeyArn"),
 }
 
+_CONTENT_EFFECTS: Mapping[str, _Effect] = {
+    "S3ObjectStorageMode": lambda value: "Content.S3ObjectStorageMode REFERENCE" if value == "REFERENCE" else "",
+    "S3Bucket": _any("Content.S3Bucket"),
+    "S3Key": _any("Content.S3Key"),
+    "S3ObjectVersion": _any("Content.S3ObjectVersion"),
+}
+
 _EFFECTS: Mapping[str, _Effect] = {
-    "Layers": _any("Layers"),
     "VpcConfig": _vpc,
     "DeadLetterConfig": _inner("DeadLetterConfig", "TargetArn"),
     "FileSystemConfigs": _any("FileSystemConfigs"),
@@ -61,7 +58,6 @@ _EFFECTS: Mapping[str, _Effect] = {
     "TracingConfig": _inner("TracingConfig", "Mode", "PassThrough"),
     "KMSKeyArn": _any("KMSKeyArn"),
     "CodeSigningConfigArn": _any("CodeSigningConfigArn"),
-    "LoggingConfig": _logging,
     "Publish": _any("Publish"),
     "PublishTo": _any("PublishTo"),
     "CapacityProviderConfig": _any("CapacityProviderConfig"),
@@ -90,6 +86,11 @@ def refuse_unbuilt(operation: str, values: Values, architecture: str) -> None:
 def refuse_unbuilt_code(operation: str, code: Values) -> None:
     """The same for the members that say where a package is."""
     _refuse(operation, code, _CODE_EFFECTS)
+
+
+def refuse_unbuilt_content(operation: str, content: Values) -> None:
+    """The same for the members that say where a layer's package is."""
+    _refuse(operation, content, _CONTENT_EFFECTS)
 
 
 def _refuse(operation: str, values: Values, effects: Mapping[str, _Effect]) -> None:

@@ -15,6 +15,9 @@ from tatami.frame.operation import Values
 from tatami.services.lambda_ import errors
 from tatami.services.lambda_.model.environment import check_variables
 from tatami.services.lambda_.model.functions import Configuration
+from tatami.services.lambda_.model.layers import check_total_size
+from tatami.services.lambda_.model.logging_config import logging_changes
+from tatami.services.lambda_.model.package import CheckedPackage
 
 MAX_NAME = 64
 MAX_TIMEOUT = 900
@@ -66,8 +69,8 @@ def check_limits(values: Values) -> None:
             raise errors.invalid_constraint(given, member, f"Member must have value less than or equal to {most}")
 
 
-def created(values: Values, generation: str, code: str, code_size: int, architecture: str) -> Configuration:
-    """The configuration of a new function. code: blob digest. Raises AwsError."""
+def created(values: Values, generation: str, architecture: str) -> Configuration:
+    """The configuration of a new function, its code and layers left out. Raises AwsError."""
     if not values.get("Runtime") or not values.get("Handler"):
         raise errors.invalid_parameter(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -77,8 +80,8 @@ def created(values: Values, generation: str, code: str, code_size: int, architec
         runtime=values["Runtime"],
         handler=values["Handler"],
         role=values["Role"],
-        code=code,
-        code_size=code_size,
+        code="",
+        code_size=0,
         architecture=architecture,
     )
     return changed(blank, values, generation)
@@ -93,14 +96,22 @@ def changed(configuration: Configuration, values: Values, generation: str) -> Co
             changes[field] = value
     if (variables := changes.get("variables")) is not None:
         check_variables(variables)
+    if (logging := values.get("LoggingConfig")) is not None:
+        changes |= logging_changes(configuration, logging)
     return msgspec.structs.replace(configuration, **changes)
 
 
-def with_code(configuration: Configuration, code: str, code_size: int, generation: str = "") -> Configuration:
-    """`configuration` with another package. code: blob digest. generation: "" keeps the present one."""
-    return msgspec.structs.replace(
-        configuration, code=code, code_size=code_size, generation=generation or configuration.generation
+def with_code(configuration: Configuration, package: CheckedPackage, generation: str = "") -> Configuration:
+    """`configuration` with another package. generation: "" keeps the present one. Raises AwsError when too large."""
+    changed = msgspec.structs.replace(
+        configuration,
+        code=package.digest,
+        code_size=package.size,
+        unzipped=package.unzipped,
+        generation=generation or configuration.generation,
     )
+    check_total_size(changed)
+    return changed
 
 
 def _same(value: Any) -> Any:
@@ -116,10 +127,9 @@ _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "MemorySize": ("memory", _same),
     "EphemeralStorage": ("ephemeral", lambda value: value["Size"]),
     "Environment": ("variables", lambda value: dict(value.get("Variables") or {})),
-    "LoggingConfig": ("log_group", lambda value: value.get("LogGroup")),
     "VpcConfig": ("empty_vpc", lambda _: True),
 }
 """Member of the API → field of Configuration; None leaves the field as it is.
 
-Environment replaces the whole map; a LoggingConfig without LogGroup keeps the group (both recorded).
+Environment replaces the whole map (recorded).
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tatami.frame.errors import AwsError, not_implemented
 from tatami.services.lambda_ import errors
@@ -23,8 +23,24 @@ TAKEN = frozenset({
 })  # fmt: skip
 """What botocore 1.44.5 lists and Lambda still takes."""
 
-NOT_BUILT = ("java", "ruby", "dotnet", "custom")
-"""Beginnings of identifiers that have no runtime here yet."""
+_NOT_BUILT: Mapping[str, str] = {
+    "dotnet": "functions for .NET need AWS's managed runtime for it, which is not published as a program of its own; "
+    "a self-contained executable called bootstrap runs under provided.al2023",
+    "java8": "AWS's current Java client is run on Java 11 and newer only",
+    "custom": "customer-managed runtimes are container images",
+}
+"""Beginnings of identifiers that have no runtime here, and why."""
+
+_TOO_OLD: Mapping[str, str] = {
+    "python3.8": "Tatami's Python client needs Python 3.9 or newer",
+    "nodejs16.x": "Tatami's Node.js client needs Node.js 18 or newer",
+}
+"""What Lambda still takes and our clients cannot run in, whatever is installed."""
+
+_JAVA_NEEDS = (
+    " Java runtimes need a JDK or JRE of that version and AWS's Java runtime interface client: install the one, then "
+    "get the other once with tools/fetch-java-client, and start tatami again."
+)
 
 _LISTED_BY_AWS = (
     "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, python3.10, "
@@ -49,14 +65,19 @@ def refused_runtime(runtime: str, operation: str) -> AwsError | None:
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
             f"[{_LISTED_BY_AWS}] or be a valid ARN"
         )
-    if runtime.startswith(NOT_BUILT):
-        return not_implemented(f"{operation} with Runtime {runtime}")
+    for beginning, reason in _NOT_BUILT.items():
+        if runtime.startswith(beginning):
+            return not_implemented(f"{operation} with Runtime {runtime} ({reason})")
     return None
 
 
 def runtime_unavailable(runtime: str, available: Sequence[str]) -> AwsError:
     """A runtime that Tatami can run, but not on this machine. available: what runs here as asked."""
+    offered = f"Available: {', '.join(available) or 'none'}."
+    if runtime in _TOO_OLD:
+        return errors.invalid_parameter(f"The runtime {runtime} cannot be run: {_TOO_OLD[runtime]}. {offered}")
+    needs = _JAVA_NEEDS if runtime.startswith("java") else ""
     return errors.invalid_parameter(
-        f"The runtime {runtime} is not installed on this machine. Available: {', '.join(available) or 'none'}. "
+        f"The runtime {runtime} is not installed on this machine.{needs} {offered} "
         "Start tatami with --runtime-fallback to let the nearest installed version of the language run it."
     )

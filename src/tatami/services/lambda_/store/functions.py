@@ -9,6 +9,7 @@ import msgspec
 from tatami.ports.store import Row, Store, Transaction
 from tatami.services.lambda_ import errors
 from tatami.services.lambda_.model.functions import Function
+from tatami.services.lambda_.store.usage import code_bytes, use_layers
 
 TABLES = (
     """
@@ -76,10 +77,13 @@ async def page(store: Store, account: str, region: str, after: str, size: int) -
 
 
 async def usage(store: Store, account: str, region: str) -> tuple[int, int]:
-    """Bytes of all packages (zipped) and the number of functions."""
+    """Bytes of all packages and layers (zipped) and the number of functions."""
 
     async def work(transaction: Transaction) -> tuple[int, int]:
-        return await _usage(transaction, account, region)
+        row = await transaction.fetch_one(
+            "SELECT COUNT(*) FROM lambda_functions WHERE account = $1 AND region = $2", account, region
+        )
+        return await code_bytes(transaction, account, region), int(row[0]) if row else 0
 
     return await store.read(work)
 
@@ -91,30 +95,6 @@ async def unsettled(store: Store) -> list[Function]:
         return await transaction.fetch("SELECT doc FROM lambda_functions WHERE unsettled = 1")
 
     return [_function(row) for row in await store.read(work)]
-
-
-async def digests(store: Store) -> set[str]:
-    """Every package that a function shows or serves."""
-
-    async def work(transaction: Transaction) -> list[Row]:
-        return await transaction.fetch(
-            "SELECT code FROM lambda_functions UNION SELECT serving_code FROM lambda_functions"
-        )
-
-    return {row[0] for row in await store.read(work) if row[0]}
-
-
-async def is_used(store: Store, digest: str) -> bool:
-    """Whether any function shows or serves the package `digest`."""
-
-    async def work(transaction: Transaction) -> bool:
-        # Two statements and not an OR: each has an index of its own.
-        for column in ("code", "serving_code"):
-            if await transaction.fetch_one(f"SELECT 1 FROM lambda_functions WHERE {column} = $1 LIMIT 1", digest):
-                return True
-        return False
-
-    return await store.read(work)
 
 
 async def insert(transaction: Transaction, function: Function, code_storage_limit: int) -> None:
@@ -129,6 +109,7 @@ async def insert(transaction: Transaction, function: Function, code_storage_limi
         int(function.created),
         *_columns(function),
     )
+    await use_layers(transaction, function.key, function.layer_codes)
 
 
 async def replace(
@@ -144,11 +125,13 @@ async def replace(
         *_columns(function),
         *function.key,
     )
+    await use_layers(transaction, function.key, function.layer_codes)
 
 
 async def delete(transaction: Transaction, key: Key) -> None:
     """Remove the function of `key`."""
     await transaction.execute("DELETE FROM lambda_functions WHERE account = $1 AND region = $2 AND name = $3", *key)
+    await use_layers(transaction, key, ())
 
 
 def _function(row: Sequence[str]) -> Function:
@@ -165,16 +148,7 @@ def _columns(function: Function) -> tuple[str, str, int, int, str]:
     )
 
 
-async def _usage(transaction: Transaction, account: str, region: str) -> tuple[int, int]:
-    row = await transaction.fetch_one(
-        "SELECT COALESCE(SUM(code_size), 0), COUNT(*) FROM lambda_functions WHERE account = $1 AND region = $2",
-        account,
-        region,
-    )
-    return (0, 0) if row is None else (int(row[0]), int(row[1]))
-
-
 async def _check_storage(transaction: Transaction, function: Function, limit: int, replaced: int) -> None:
-    used, _ = await _usage(transaction, function.account, function.region)
+    used = await code_bytes(transaction, function.account, function.region)
     if used - replaced + function.configuration.code_size > limit:
         raise errors.code_storage_exceeded()
