@@ -247,7 +247,7 @@ async def test_a_caller_who_goes_away_does_not_stop_the_function(tmp_path: Path)
         streamed = await stream(dispatcher, stage)
         pieces = streamed.pieces()
         await anext(pieces)
-        await pieces.aclose()  # type: ignore[attr-defined]
+        await pieces.aclose()
         await done.wait()
         assert (await streamed.outcome()).error_type == ""
 

@@ -150,7 +150,8 @@ class Environment:
     def announce(self, event: PlatformEvent) -> None:
         """Something of the platform's own happened: it goes into the log and to whoever subscribed to telemetry."""
         self.parts.log.platform(event)
-        self.session.telemetry.publish("platform", event.item(int(self.clock.now() * 1000)))
+        if self.session.telemetry.listens:
+            self.session.telemetry.publish("platform", event.item(int(self.clock.now() * 1000)))
 
     # INIT
 
@@ -231,7 +232,9 @@ class Environment:
         return problem
 
     async def _spawn(self, process: ProcessSpec) -> RunningProcess:
-        """Raises OSError for the program's own fault, EnvironmentLost for the machine's."""
+        """Raises OSError for the program's own fault, EnvironmentLost for the machine's or after a stop."""
+        if self._stopped:
+            raise EnvironmentLost(f"The environment {self.identity} was stopped")
         try:
             return await self.parts.sandbox.spawn(process)
         except OSError as refused:
@@ -331,6 +334,8 @@ class Environment:
         self._publish_lines("extension", events)
 
     def _publish_lines(self, kind: str, events: list[LogEvent]) -> None:
+        if not self.session.telemetry.listens:
+            return
         for event in events:
             time = platform_events.instant(event.timestamp_ms)
             self.session.telemetry.publish(kind, {"time": time, "type": kind, "record": event.message})

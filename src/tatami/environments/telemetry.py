@@ -11,7 +11,6 @@ Reference: developer guide, "Telemetry API" and its schema reference; rapi/telem
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import json
 from collections import deque
@@ -82,6 +81,11 @@ class Telemetry:
     def __repr__(self) -> str:
         return f"<Telemetry {list(self._subscribers.values())}>"
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody hears of an event, or may still ask for it; else it need not be made."""
+        return not self._closed or bool(self._subscribers)
+
     def publish(self, kind: str, event: Record) -> None:
         """An event has happened. kind: one of KINDS."""
         if not self._closed:
@@ -92,7 +96,8 @@ class Telemetry:
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscriber, or replace its earlier subscription. Raises RuntimeApiRefusal after INIT."""
         if self._closed:
-            raise RuntimeApiRefusal(403, "Telemetry.SubscriptionClosed", "Telemetry API subscription is closed already")
+            api = "Logs" if subscription.is_logs_api else "Telemetry"
+            raise RuntimeApiRefusal(403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed already")
         if earlier := self._subscribers.pop(subscription.name, None):
             earlier.end()
         subscriber = _Subscriber(subscription, self._clock, self._tasks, self._connect, self._json_records)
@@ -139,6 +144,7 @@ class _Subscriber:
         self._dropped_bytes = 0
         self._timer: Timer | None = None
         self._sending: asyncio.Task[Any] | None = None
+        self._flushing = False
         self._ended = False
 
     def __repr__(self) -> str:
@@ -157,10 +163,10 @@ class _Subscriber:
             return translated(event, self._subscription.schema)
         if event["type"] == "platform.logsSubscription":
             return []
-        return [_with_object(event)] if self._json_records else [event]
+        return [event]
 
     def _take(self, event: Record) -> None:
-        text = json.dumps(event, separators=(",", ":")).encode()
+        text = _text(event, self._json_records)
         limits = self._subscription.buffering
         while self._waiting and self._size + len(text) > 2 * limits.max_bytes:
             lost = self._waiting.pop(0)
@@ -169,16 +175,22 @@ class _Subscriber:
             self._dropped_bytes += len(lost)
         self._waiting.append(text)
         self._size += len(text)
-        if len(self._waiting) >= limits.max_items or self._size >= limits.max_bytes:
+        if self._is_full:
             self._send()
         elif self._timer is None:
             self._wait()
+
+    @property
+    def _is_full(self) -> bool:
+        limits = self._subscription.buffering
+        return len(self._waiting) >= limits.max_items or self._size >= limits.max_bytes
 
     def _wait(self) -> None:
         self._timer = self._clock.call_later(self._subscription.buffering.timeout_ms / 1000, self._send)
 
     async def flush(self) -> None:
-        """Send now, and wait for it."""
+        """Send everything now, and wait for it."""
+        self._flushing = True
         self._send()
         if self._sending:
             await asyncio.wait([self._sending])
@@ -199,23 +211,27 @@ class _Subscriber:
             self._sending = self._tasks.spawn(f"telemetry to {self._subscription.name}", self._deliver())
 
     async def _deliver(self) -> None:
+        """Send a batch, and further ones as long as there are full ones; the rest waits for its own time."""
         while self._waiting and not self._ended:
-            batch, self._waiting, size, self._size = self._waiting, [], self._size, 0
-            if self._dropped:
-                batch.append(self._loss())
+            batch = self._waiting[: self._subscription.buffering.max_items]
+            size = sum(map(len, batch))
+            del self._waiting[: len(batch)]
+            self._size -= size
+            lost, lost_bytes = self._dropped, self._dropped_bytes
             try:
-                await self._post(batch)
+                await self._post([*batch, self._loss(lost, lost_bytes)] if lost else batch)
+                self._dropped -= lost
+                self._dropped_bytes -= lost_bytes
             except (OSError, EOFError, ValueError):
                 self._dropped += len(batch)
                 self._dropped_bytes += size
-                if self._waiting and self._timer is None:
-                    self._wait()
-                return
-            if self._timer:  # what came meanwhile waits for its own time
-                return
+                break
+            if not self._is_full and not self._flushing:
+                break
+        if self._waiting and self._timer is None and not self._ended:
+            self._wait()
 
-    def _loss(self) -> bytes:
-        lost, size, self._dropped, self._dropped_bytes = self._dropped, self._dropped_bytes, 0, 0
+    def _loss(self, lost: int, size: int) -> bytes:
         reason = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
         record = {"reason": reason, "droppedRecords": lost, "droppedBytes": size}
         event = {"time": iso_time(self._clock.now()), "type": "platform.logsDropped", "record": record}
@@ -247,13 +263,25 @@ def _size(event: Record) -> int:
     return len(event["record"]) if isinstance(event["record"], str) else 256
 
 
-def _with_object(event: Record) -> Record:
-    """A line that is a JSON object becomes that object."""
+def _text(event: Record, json_records: bool) -> bytes:
+    """An event as JSON in one line. json_records: a record that is the text of a JSON object becomes that object."""
     record = event["record"]
-    if isinstance(record, str) and record.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError):
-            return {**event, "record": json.loads(record)}
-    return event
+    if not json_records or not isinstance(record, str) or not _is_object(record):
+        return json.dumps(event, separators=(",", ":")).encode()
+    # Its text goes in as it is: whatever the function nested or spelt, nothing is parsed into values and back.
+    head = json.dumps({"time": event["time"], "type": event["type"]}, separators=(",", ":"))
+    return f'{head[:-1]},"record":{record.strip()}}}'.replace("\r", " ").replace("\n", " ").encode()
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return text.lstrip().startswith("{") and isinstance(json.loads(text, parse_constant=_refuse), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def iso_time(seconds: float) -> str:

@@ -27,6 +27,7 @@ class ScriptedEngine:
         self.stopped: list[str] = []
         self.starting: list[asyncio.Future[str]] = []
         self.running: dict[str, tuple[Invocation, Callable[[Outcome], None], asyncio.Future[None]]] = {}
+        self.sinks: dict[str, object] = {}
         self.hold_starts = False
 
     async def prepare(self, function: FunctionVersion) -> None:
@@ -46,6 +47,7 @@ class ScriptedEngine:
     ) -> None:
         idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.running[environment] = (invocation, deliver, idle)
+        self.sinks[environment] = sink
         await idle
 
     async def stop(self, environment: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from tatami.dispatch.streams import StreamedOutcome
 from tatami.domain.arn import FunctionReference
@@ -84,7 +84,7 @@ class FunctionUrls:
             named = FunctionReference(config.name, config.qualifier, config.account, config.region, config.partition)
             function = await invoke.resolve(self._state, named)
             if config.invoke_mode == urls.RESPONSE_STREAM:
-                return await self._streamed(function, invocation)
+                return await self._streamed(function, invocation, wants_body=visit.request.method != "HEAD")
             return await self._buffered(function, invocation)
         except SignatureError as wrong:
             return _refusal(403, wrong.code, wrong.message, visit.request_id)
@@ -120,7 +120,7 @@ class FunctionUrls:
             return _bad_gateway(function, invocation, problem)
         return _page(head, body, invocation)
 
-    async def _streamed(self, function: FunctionVersion, invocation: Invocation) -> Page:
+    async def _streamed(self, function: FunctionVersion, invocation: Invocation, *, wants_body: bool) -> Page:
         with invoke.refusals():
             streamed = await self._state.dispatch.stream(function, invocation)
         if streamed.content_type is None:
@@ -129,20 +129,14 @@ class FunctionUrls:
                 return _failed(invocation)
             # What was not streamed is not looked into either: it is the body (recorded).
             return _page(Head(200, {"content-type": url_answers.JSON}), outcome.payload, invocation)
-        pieces = streamed.pieces()
-        if streamed.content_type != url_answers.HTTP_INTEGRATION:
-            head = Head(200, {"content-type": streamed.content_type})
-            return _page(head, _body(streamed, pieces, b""), invocation)
-        begin = b""
         try:
-            async for piece in pieces:
-                begin += piece
-                if (found := url_answers.prelude(begin)) is not None:
-                    return _page(found[0], _body(streamed, pieces, found[1]), invocation)
-            raise NoAnswer("the stream ended within its prelude")
+            head, pieces = await _opened(streamed)
         except NoAnswer as problem:
-            streamed.abandon()
             return _bad_gateway(function, invocation, problem)
+        if not wants_body:
+            streamed.abandon()
+            return _page(head, b"", invocation)
+        return _page(head, _body(streamed, pieces), invocation)
 
 
 async def _admitted(visit: Visit, config: UrlConfig, policy: Policy) -> Signer | None:
@@ -167,11 +161,34 @@ def _may_call(context: Context, config: UrlConfig, policy: Policy, facts: dict[s
     return policies.allows(policy, policies.INVOKE_URL, context.account, context.caller_arn, facts)
 
 
-async def _body(streamed: StreamedOutcome, pieces: AsyncIterator[bytes], begin: bytes) -> AsyncIterator[bytes]:
-    """The rest of a stream. Raises Truncated when the function failed in the middle of it."""
+async def _opened(streamed: StreamedOutcome) -> tuple[Head, AsyncGenerator[bytes, None]]:
+    """The head of a streamed response and its body. Raises NoAnswer for a prelude that is none."""
+    pieces = streamed.pieces()
+    if streamed.content_type != url_answers.HTTP_INTEGRATION:
+        return Head(200, {"content-type": streamed.content_type or ""}), pieces
+    begin = b""
+    async for piece in pieces:
+        begin += piece
+        try:
+            found = url_answers.prelude(begin)
+        except NoAnswer:
+            streamed.abandon()
+            raise
+        if found is not None:
+            return found[0], _behind(found[1], pieces)
+    raise NoAnswer("the stream ended within its prelude")
+
+
+async def _behind(begin: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    if begin:
+        yield begin
+    async for piece in pieces:
+        yield piece
+
+
+async def _body(streamed: StreamedOutcome, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The body, to its end. Raises Truncated when the function failed in the middle of it."""
     try:
-        if begin:
-            yield begin
         async for piece in pieces:
             yield piece
         outcome = await streamed.outcome()

@@ -249,6 +249,14 @@ async def test_other_streams() -> None:
 
 
 @in_loop
+async def test_who_wants_only_the_head_does_not_hold_the_function_up() -> None:
+    under_test, host = await room_with_url(InvokeMode="RESPONSE_STREAM")
+    under_test.dispatch.streams = [("text/css", [b"x" * 100_000], None)]
+    page = await ask(under_test, host, "HEAD")
+    assert (page.status, page.headers["content-type"], page.body) == (200, "text/css", b"")
+
+
+@in_loop
 async def test_a_stream_that_breaks_off_cuts_the_connection() -> None:
     under_test, host = await room_with_url(InvokeMode="RESPONSE_STREAM")
     timed_out = Outcome(b"{}", "$LATEST", "Unhandled", "Sandbox.Timedout")
