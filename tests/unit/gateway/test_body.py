@@ -33,7 +33,11 @@ def test_other_operations_keep_their_bodies() -> None:
     assert plain(request(b"x", "br"), METRICS, None, 1000).body == b"x"
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"data" * 100)[:-9], gzip.compress(b"x" * 2000)])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip", gzip.compress(b"data" * 100)[:-9], gzip.compress(b"x" * 2000)],
+    ids=["no gzip", "cut off", "explodes"],
+)
 def test_damaged_and_exploding_bodies(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
         plain(request(body, "gzip"), METRICS, None, 1000)
