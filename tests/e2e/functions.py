@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,3 +38,10 @@ def invoke(client: Any, name: str, event: Any = None, **arguments: Any) -> Answe
     raw = client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **arguments)
     text = raw["Payload"].read().decode()
     return Answer(raw["StatusCode"], raw.get("FunctionError", ""), text, raw)
+
+
+def health(client: Any) -> dict[str, Any]:
+    """What the platform behind a boto3 client says of itself."""
+    with urllib.request.urlopen(f"{client.meta.endpoint_url}/_tatami/health") as answer:
+        said: dict[str, Any] = json.load(answer)
+    return said

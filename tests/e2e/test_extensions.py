@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -89,7 +88,8 @@ class Sink:
 
 def _python() -> dict[str, bytes]:
     source = (SOURCES / "python" / "python-watcher").read_bytes()
-    return {"extensions/python-watcher": f"#!{os.path.realpath(sys.executable)} -SB\n".encode() + source}
+    # Found on the PATH that functions have, which in namespaces begins with the runtime's own interpreter.
+    return {"extensions/python-watcher": b"#!/usr/bin/env python3\n" + source}
 
 
 def _go() -> dict[str, bytes]:

@@ -160,8 +160,8 @@ def test_a_custom_runtime_runs(client: Any) -> None:
         set -euo pipefail
         base="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
         while true; do
-            event=$(curl -sS -D headers.$$ "$base/next" 2>/dev/null || curl -sS -D "$TMPDIR/headers" "$base/next")
-            id=$(grep -i lambda-runtime-aws-request-id "$TMPDIR/headers" | tr -d '[:space:]' | cut -d: -f2)
+            event=$(curl -sS -D headers.$$ "$base/next" 2>/dev/null || curl -sS -D "/tmp/headers.$$" "$base/next")
+            id=$(grep -i lambda-runtime-aws-request-id "/tmp/headers.$$" | tr -d '[:space:]' | cut -d: -f2)
             curl -sS -o /dev/null "$base/$id/response" -d "{\\"got\\":$event}"
         done
         """

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.conftest import PlatformFactory
 from tests.e2e.functions import create, invoke
 from tests.packages import python, zipped
-from tools.running_platform import RunningPlatform
 
 pytestmark = pytest.mark.e2e
 
@@ -30,8 +30,9 @@ HANDLER = """
 
 
 @pytest.fixture
-def client(platform: RunningPlatform) -> Any:
-    return platform.client("lambda")
+def client(platform_factory: PlatformFactory) -> Any:
+    """Of a platform whose functions see this machine: the interpreter that their bootstraps name is the test's own."""
+    return platform_factory("--isolation", "process").client("lambda")
 
 
 def _python_client() -> bytes:

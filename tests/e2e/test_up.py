@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-import os
-import select
 import signal
 import socket
 import subprocess
@@ -19,19 +17,21 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from tests.e2e.conftest import PlatformFactory
 from tests.e2e.functions import create, invoke
+from tests.e2e.marks import ends
 from tests.packages import python
 from tools.running_platform import TATAMI, RunningPlatform, clean_environment
 
 pytestmark = pytest.mark.e2e
 
-PID = python("import os\ndef handler(event, context): return os.getpid()")
+STREAM = python("def handler(event, context): return context.log_stream_name")
+"""A function that tells which environment it runs in."""
 STUBBORN = python(
     """
     import os, signal, socket, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     def handler(event, context):
         if event is None:
-            return os.getpid()
+            return context.log_stream_name
         socket.create_connection(("127.0.0.1", event)).close()
         time.sleep(300)
     """
@@ -59,20 +59,6 @@ def _health(platform: RunningPlatform) -> dict[str, Any]:
     return health
 
 
-def _ends(pid: int, seconds: float = 10) -> bool:
-    """Whether process `pid` ends in time."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
-    finally:
-        os.close(descriptor)
-
-
 def test_it_is_ready_within_a_second(platform_factory: PlatformFactory) -> None:
     took: list[float] = []
     while len(took) < 5 and min(took, default=1.0) >= 1.0:  # the first may be cold, and others use this machine too
@@ -84,21 +70,23 @@ def test_it_is_ready_within_a_second(platform_factory: PlatformFactory) -> None:
     assert min(took) < 1.0, took
 
 
-def test_health_says_what_is_in_force(platform: RunningPlatform) -> None:
+def test_health_says_what_is_in_force(platform: RunningPlatform, platform_factory: PlatformFactory) -> None:
     health = _health(platform)
     assert health["status"] == "ok"
     assert health["version"]
     assert health["uptime_seconds"] >= 0
     assert health["access"] == "open"
-    assert health["isolation"]["kind"] == "process"
+    assert health["isolation"]["kind"] in {"namespaces", "process"}
+    assert _health(platform_factory("--isolation", "process"))["isolation"]["memory_limit"] is False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_in_the_middle_of_invocations(platform_factory: PlatformFactory, number: signal.Signals) -> None:
-    platform = platform_factory()
+    # As plain processes, functions reach the test's listener.
+    platform = platform_factory("--isolation", "process")
     client = platform.client("lambda")
     create(client, "stubborn", STUBBORN, Timeout=300)
-    pid = invoke(client, "stubborn").value
+    stream = invoke(client, "stubborn").value
     with socket.create_server(("127.0.0.1", 0)) as listener, concurrent.futures.ThreadPoolExecutor() as pool:
         calls = [pool.submit(invoke, client, "stubborn", listener.getsockname()[1]) for _ in range(2)]
         listener.settimeout(20)
@@ -107,7 +95,7 @@ def test_it_stops_in_the_middle_of_invocations(platform_factory: PlatformFactory
         platform.stop(number)
         for call in calls:
             assert isinstance(call.exception(20), BotoCoreError)
-    assert _ends(pid, 0)
+    assert ends(stream, 0)
     assert not list((platform.data_dir / "run").glob("*")), "temporary folders stay behind"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", platform.port), timeout=5)
@@ -115,28 +103,28 @@ def test_it_stops_in_the_middle_of_invocations(platform_factory: PlatformFactory
 
 def test_after_a_kill_everything_is_there_and_the_rest_is_swept(platform_factory: PlatformFactory) -> None:
     killed = platform_factory()
-    create(killed.client("lambda"), "kept", PID, Description="as it was")
-    pid = invoke(killed.client("lambda"), "kept").value
+    create(killed.client("lambda"), "kept", STREAM, Description="as it was")
+    stream = invoke(killed.client("lambda"), "kept").value
     killed.kill()
     again = platform_factory(data_dir=killed.data_dir)
-    assert _ends(pid), "an environment of the killed platform still runs"
+    assert ends(stream), "an environment of the killed platform still runs"
     client = again.client("lambda")
     assert client.get_function_configuration(FunctionName="kept")["Description"] == "as it was"
-    assert invoke(client, "kept").value != pid
+    assert invoke(client, "kept").value != stream
 
 
 def test_an_idle_environment_is_stopped(platform_factory: PlatformFactory) -> None:
     platform = platform_factory("--idle-seconds", "0.5")
-    create(platform.client("lambda"), "idle", PID)
-    pid = invoke(platform.client("lambda"), "idle").value
-    assert _ends(pid)
-    assert invoke(platform.client("lambda"), "idle").value != pid
+    create(platform.client("lambda"), "idle", STREAM)
+    stream = invoke(platform.client("lambda"), "idle").value
+    assert ends(stream)
+    assert invoke(platform.client("lambda"), "idle").value != stream
 
 
 def test_many_cold_invocations_at_once(platform_factory: PlatformFactory) -> None:
     platform = platform_factory()
     client = platform.client("lambda", config=Config(max_pool_connections=30, retries={"total_max_attempts": 1}))
-    create(client, "many", PID, Timeout=60)
+    create(client, "many", STREAM, Timeout=60)
     with concurrent.futures.ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: invoke(client, "many"), range(30)))
     assert {answer.error for answer in answers} == {""}
@@ -151,7 +139,8 @@ def test_many_cold_invocations_at_once(platform_factory: PlatformFactory) -> Non
         (["--port", "65536"], "--port: expected a number from 0 to 65535, got 65536"),
         (["--account", "12"], "--account: expected 12 digits, got '12'"),
         (["--idle-seconds", "0"], "--idle-seconds: expected seconds, more than 0"),
-        (["--isolation", "magic"], "--isolation: expected one of auto, process, got 'magic'"),
+        (["--isolation", "magic"], "--isolation: expected one of auto, namespaces, process, got 'magic'"),
+        (["--egress", "none", "--isolation", "process"], "egress: 'none' needs isolation 'namespaces'"),
         (["--config", "/no/such.toml"], "there is no file /no/such.toml"),
         (["--prot", "1"], "No such option: --prot"),
     ],

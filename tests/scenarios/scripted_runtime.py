@@ -17,7 +17,7 @@ from typing import NoReturn
 from tests.scenarios.scripted_wire import RUNTIME, Reply, Wire
 
 from tatami.kit.clock import VirtualClock
-from tatami.ports.sandbox import Exit, ProcessSpec, SandboxSpec
+from tatami.ports.sandbox import Exit, ProcessSpec, ReadOnlyMount, SandboxSpec
 
 Script = Callable[["Runtime"], Awaitable[None]]
 MEGABYTE = 1024 * 1024
@@ -192,6 +192,7 @@ class ScriptedSandbox:
     memory: int = 26 * MEGABYTE
     removed: bool = False
     frozen: bool = False
+    boosted: bool = False
 
     @property
     def temporary(self) -> str:
@@ -209,6 +210,12 @@ class ScriptedSandbox:
     async def kill(self) -> None:
         for process in self.processes:
             await process.kill()
+
+    def take_listener(self) -> None:
+        pass
+
+    def boost(self, on: bool) -> None:
+        self.boosted = on
 
     async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", port)
@@ -255,6 +262,15 @@ class ScriptedSandboxes:
 
     def layers_root(self, spec: SandboxSpec) -> str:
         return "/opt"
+
+    def interpreter(self, spec: SandboxSpec) -> str:
+        return str(spec.interpreter or "")
+
+    def seen(self, mount: ReadOnlyMount) -> str:
+        return str(mount.source)
+
+    async def close(self) -> None:
+        pass
 
     async def create(self, spec: SandboxSpec) -> ScriptedSandbox:
         self.made.append(ScriptedSandbox(spec, self))

@@ -36,7 +36,8 @@ class Config:
     keys: access key id → secret access key, for `enforce`. runtimes: runtime identifier → interpreter.
     runtime_fallback: whether the nearest interpreter may stand in for one the machine lacks.
     java_client: folder of AWS's Java client; None looks where `tools/fetch-java-client` puts it.
-    idle_seconds: an environment unused for that long is stopped. isolation: `auto` or `process`.
+    idle_seconds: an environment unused for that long is stopped. isolation: `auto`, `namespaces` or
+    `process`. egress: `host` or `none`.
     concurrency_limit: concurrent executions of one account and region. stream_shaping: `aws` slows streamed
     responses after 6 MB to 2 MB a second, `off` does not. log_level: `debug` ... `error`.
     """
@@ -53,6 +54,7 @@ class Config:
     java_client: Path | None = None
     idle_seconds: float = 300.0
     isolation: str = "auto"
+    egress: str = "host"
     concurrency_limit: int = 1000
     stream_shaping: str = "aws"
     log_level: str = "info"
@@ -62,6 +64,10 @@ class Config:
             raise ConfigError(
                 f"access: 'open' is not allowed on {self.host}: only a loopback address may be served without "
                 "verified signatures; use access 'enforce'"
+            )
+        if self.egress == "none" and self.isolation == "process":
+            raise ConfigError(
+                "egress: 'none' needs isolation 'namespaces': plain processes share the machine's network"
             )
         if self.access == "enforce" and not self.keys:
             raise ConfigError(

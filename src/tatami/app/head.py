@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import platform
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +25,6 @@ from tatami.adapters.engines.local import LocalEngine
 from tatami.adapters.runtimes import java_client
 from tatami.adapters.runtimes.discovery import MachineRuntimes, UnusableInterpreter
 from tatami.adapters.runtimes.sdk import link_python_sdk
-from tatami.adapters.sandboxes.process import ProcessSandboxes
 from tatami.adapters.stores.lock import DataFolderInUse
 from tatami.adapters.stores.memory import MemoryStore
 from tatami.adapters.stores.sqlite import SqliteStore
@@ -32,6 +32,7 @@ from tatami.adapters.telemetry.log_room import StoreLogSink
 from tatami.app.config import Config, is_loopback
 from tatami.app.data_folder import WorkFolders, own_secret
 from tatami.app.errors import StartupError
+from tatami.app.isolation import open_sandboxes
 from tatami.app.keys import KeyRing
 from tatami.app.special import CodeDownload, Health
 from tatami.dispatch.dispatcher import Dispatcher
@@ -47,6 +48,7 @@ from tatami.gateway.server import Server
 from tatami.kit.clock import Clock, SystemClock
 from tatami.kit.tasks import Tasks
 from tatami.ports.blobs import Blobs
+from tatami.ports.sandbox import SandboxProvider
 from tatami.ports.store import Store, StoreFull
 from tatami.runtime_api.server import RuntimeApi
 from tatami.services.lambda_ import lifecycle
@@ -70,6 +72,7 @@ ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm
 
 async def run(config: Config, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. announce: gets the URL when requests can be taken. Raises StartupError."""
+    _raise_limit_on_open_files()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -98,10 +101,10 @@ async def started(config: Config) -> AsyncIterator[str]:
         stack.push_async_callback(sink.close)
         keys = KeyRing(config.keys, config.account)
         address = _Address(config.host)
-        node = _node(config, blobs, folders, keys, sink, clock, tasks, address)
+        sandboxes = await open_sandboxes(config, folders.run, lambda: address.port)
+        stack.push_async_callback(sandboxes.close)
+        node = _node(config, blobs, folders, sandboxes, keys, sink, clock, tasks, address)
         await node.packages.sweep()
-        if swept := await node.sandboxes.sweep():
-            log.warning("removed %d environments that a killed platform had left", swept)
         engine = LocalEngine(node)
         dispatcher = Dispatcher(
             engine,
@@ -137,6 +140,13 @@ async def started(config: Config) -> AsyncIterator[str]:
         address.port = await _serve(config, rooms, keys, clock, special, [FunctionUrls(functions)], stack)
         _say_what_is_not_in_force(node.sandboxes.isolation)
         yield address.url
+
+
+def _raise_limit_on_open_files() -> None:
+    """An environment holds some ten descriptors; a thousand of them need more than the usual soft limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Address:
@@ -177,6 +187,7 @@ def _node(
     config: Config,
     blobs: Blobs,
     folders: WorkFolders,
+    sandboxes: SandboxProvider,
     keys: KeyRing,
     sink: StoreLogSink,
     clock: Clock,
@@ -188,7 +199,7 @@ def _node(
     link_python_sdk(folders.sdk)
     return Node(
         packages=Packages(blobs, folders.code),
-        sandboxes=ProcessSandboxes(folders.run),
+        sandboxes=sandboxes,
         doors=RuntimeApi(),
         runtimes=MachineRuntimes(config.runtimes, config.runtime_fallback, java=java),
         folders=RuntimeFolders(clients / "python", clients / "node", folders.sdk, clients / "ruby", java),
@@ -262,5 +273,7 @@ def _facts(config: Config, node: Node, dispatcher: Dispatcher) -> Callable[[], d
 
 def _say_what_is_not_in_force(isolation: Mapping[str, bool | str]) -> None:
     missing = [name for name, in_force in isolation.items() if in_force is False]
+    if isolation.get("egress") == "none":
+        missing.append("egress")
     if missing:
         log.warning("isolation %s: not in force: %s", isolation["kind"], ", ".join(missing))

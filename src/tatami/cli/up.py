@@ -48,7 +48,15 @@ def up(
     ] = None,
     isolation: Annotated[
         str | None,
-        typer.Option(metavar="auto|process", help="How functions are confined [auto].", show_default=False),
+        typer.Option(metavar="auto|namespaces|process", help="How functions are confined [auto].", show_default=False),
+    ] = None,
+    egress: Annotated[
+        str | None,
+        typer.Option(
+            metavar="host|none",
+            help="Whether functions in namespaces may reach the internet [host].",
+            show_default=False,
+        ),
     ] = None,
     concurrency_limit: Annotated[
         int | None,
@@ -82,6 +90,7 @@ def up(
         "runtime_fallback": runtime_fallback,
         "idle_seconds": idle_seconds,
         "isolation": isolation,
+        "egress": egress,
         "concurrency_limit": concurrency_limit,
         "stream_shaping": stream_shaping,
         "log_level": log_level,

@@ -86,7 +86,9 @@ class Environment:
     async def start(self) -> None:
         """Run the INIT phase. Never raises for the function's own failure: the first invocation reports it."""
         began = self.clock.monotonic()
+        self.parts.sandbox.boost(True)
         problem = await self._boot(INIT_SECONDS, platform_events.PHASE_INIT)
+        self.parts.sandbox.boost(False)
         self._init_ms = (self.clock.monotonic() - began) * 1000
         if problem is None:
             await self.parts.sandbox.freeze()
@@ -133,9 +135,9 @@ class Environment:
             return
         await self.parts.sandbox.thaw()
         await self._depart(departure.SPINDOWN)
+        await self.parts.door.close()  # before `remove`: its socket may belong to the sandbox's network
         await self.parts.sandbox.remove()
         self._detach()
-        await self.parts.door.close()
         self.parts.release()
 
     @property

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Protocol
 
 from tatami.domain.arn import runtime_version_arn
@@ -15,7 +16,15 @@ from tatami.domain.invocation import FunctionVersion
 from tatami.environments import failure
 from tatami.environments.environment import Environment
 from tatami.environments.failure import Failure
-from tatami.environments.launch import Fit, InvalidEntrypoint, RuntimeFolders, command, extension_programs, language
+from tatami.environments.launch import (
+    Fit,
+    InvalidEntrypoint,
+    RuntimeFolders,
+    command,
+    extension_programs,
+    files_of_interpreter,
+    language,
+)
 from tatami.environments.log_collector import LogCollector
 from tatami.environments.log_form import LogForm
 from tatami.environments.packages import Packages
@@ -27,15 +36,23 @@ from tatami.kit.clock import Clock
 from tatami.kit.tasks import Tasks
 from tatami.ports.engine import EnvironmentLost
 from tatami.ports.runtimes import RuntimeCatalog, RuntimeChoice
-from tatami.ports.sandbox import ProcessSpec, Sandbox, SandboxProvider, SandboxSpec
+from tatami.ports.sandbox import ProcessSpec, ReadOnlyMount, Sandbox, SandboxProvider, SandboxSpec
 from tatami.ports.telemetry import LogSink
+
+RUNTIME_ROOT = "/var/runtime"
+"""Where the runtime client is shown, as on AWS."""
+
+SDK_ROOT = "/var/sdk"
 
 
 class Doors(Protocol):
     """Opens the Runtime API's listener for an environment."""
 
-    async def open(self, session: Callable[[], RuntimeSession]) -> Door:
-        """Listen for one environment; `session` gives its current runtime session."""
+    async def open(self, session: Callable[[], RuntimeSession], inside: tuple[socket, str] | None) -> Door:
+        """Listen for one environment; `session` gives its current runtime session.
+
+        inside: a listening socket in the sandbox's own network and its address there; None where it has none.
+        """
         ...
 
 
@@ -74,12 +91,12 @@ class Node:
         package, layers = await self.unpacked(function)
         identity = ids.hex_id(32)
         environment = Environment(identity, function, self.clock, self.tasks)
-        spec = SandboxSpec(identity, package, function.memory_mb, function.ephemeral_mb, layers)
+        spec = self._spec(function, choice, identity, package, layers)
         async with AsyncExitStack() as undo:
             try:
                 sandbox = await self.sandboxes.create(spec)
                 undo.push_async_callback(sandbox.remove)
-                door = await self.doors.open(lambda: environment.session)
+                door = await self.doors.open(lambda: environment.session, sandbox.take_listener())
                 undo.push_async_callback(door.close)
             except OSError as refused:
                 raise EnvironmentLost(f"No sandbox or no Runtime API could be made: {refused}") from refused
@@ -94,6 +111,33 @@ class Node:
             await environment.shutdown()
             raise
         return environment
+
+    def _spec(
+        self, function: FunctionVersion, choice: RuntimeChoice, identity: str, package: Path, layers: Path | None
+    ) -> SandboxSpec:
+        mounts = [ReadOnlyMount(path, str(path)) for path in files_of_interpreter(choice)]
+        if choice.executable is not None:
+            mounts.append(ReadOnlyMount(self.folders.of(choice), RUNTIME_ROOT))
+        if language(choice) == "python":
+            mounts.append(ReadOnlyMount(self.folders.python_sdk, SDK_ROOT, links=True))
+        return SandboxSpec(
+            environment=identity,
+            task_root=package,
+            memory_mb=function.memory_mb,
+            ephemeral_mb=function.ephemeral_mb,
+            layers_root=layers,
+            interpreter=choice.executable,
+            mounts=tuple(mounts),
+        )
+
+    def _inside(self, choice: RuntimeChoice, spec: SandboxSpec) -> tuple[RuntimeChoice, RuntimeFolders]:
+        """The interpreter and the runtime clients' folders as they are seen from inside."""
+        if choice.executable is None:
+            return choice, self.folders
+        client = Path(self.sandboxes.seen(ReadOnlyMount(self.folders.of(choice), RUNTIME_ROOT)))
+        sdk = Path(self.sandboxes.seen(ReadOnlyMount(self.folders.python_sdk, SDK_ROOT, links=True)))
+        folders = RuntimeFolders(python=client, node=client, python_sdk=sdk, ruby=client, java=client)
+        return replace(choice, executable=Path(self.sandboxes.interpreter(spec))), folders
 
     async def unpacked(self, function: FunctionVersion) -> tuple[Path, Path | None]:
         """The folders of its code and of its merged layers, if it has any. Raises PackageUnusable."""
@@ -110,11 +154,12 @@ class Node:
         release: Callable[[], None],
     ) -> Parts:
         stream = _log_stream(self.clock.now(), function.version, spec.environment)
+        choice, folders = self._inside(choice, spec)
         surroundings = Surroundings(
             runtime_api=door.address,
             log_stream=stream,
             task_root=self.sandboxes.task_root(spec),
-            runtime_folder=str(self.folders.of(choice)),
+            runtime_folder=str(folders.of(choice)) if choice.executable else RUNTIME_ROOT,
             endpoint=self.endpoint(),
             temporary=sandbox.temporary,
             opt=self.sandboxes.layers_root(spec),
@@ -127,7 +172,7 @@ class Node:
             sandbox=sandbox,
             door=door,
             log=log(form),
-            process=self._process(function, choice, spec, sandbox.temporary, variables),
+            process=self._process(function, choice, folders, spec, sandbox.temporary, variables),
             release=release,
             extension_log=log,
             extensions=tuple(
@@ -145,6 +190,7 @@ class Node:
         self,
         function: FunctionVersion,
         choice: RuntimeChoice,
+        folders: RuntimeFolders,
         spec: SandboxSpec,
         temporary: str,
         variables: Mapping[str, str],
@@ -159,7 +205,7 @@ class Node:
             opt=self.sandboxes.layers_root(spec),
         )
         try:
-            arguments = command(choice, self.folders, spec.task_root, self.sandboxes.task_root(spec), fit)
+            arguments = command(choice, folders, spec.task_root, self.sandboxes.task_root(spec), fit)
         except InvalidEntrypoint as missing:
             return failure.invalid_entrypoint(str(missing))
         return ProcessSpec(arguments, variables, framed=choice.executable is not None)

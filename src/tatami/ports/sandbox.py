@@ -12,7 +12,20 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ReadOnlyMount:
+    """A folder or file of the machine to be shown inside.
+
+    place: absolute. links: it is a folder of links, and what they mean is to be shown.
+    """
+
+    source: Path
+    place: str
+    links: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,7 +33,9 @@ class SandboxSpec:
     """One environment's confinement, in real paths of the platform.
 
     task_root: the unpacked package. layers_root: the merged layers (`/opt`), None without any. memory_mb,
-    ephemeral_mb: limits, enforced where `isolation` says so.
+    ephemeral_mb: limits, enforced where `isolation` says so. interpreter: the runtime's program, None when the package
+    brings its own. mounts: what else the runtime needs. egress: whether it may reach the internet, where the provider
+    lets anybody.
     """
 
     environment: str
@@ -28,6 +43,9 @@ class SandboxSpec:
     memory_mb: int
     ephemeral_mb: int = 512
     layers_root: Path | None = None
+    interpreter: Path | None = None
+    mounts: tuple[ReadOnlyMount, ...] = ()
+    egress: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,17 @@ class Sandbox(Protocol):
         """A private folder for temporary files where no private `/tmp` can be mounted; "" where it can."""
         ...
 
+    def take_listener(self) -> tuple[socket, str] | None:
+        """The listening socket for the Runtime API and its `host:port`, in the sandbox's own network.
+
+        None where it shares the machine's. The caller owns the socket, and closes it before `remove`.
+        """
+        ...
+
+    def boost(self, on: bool) -> None:
+        """While on, more CPU than the function's share, as AWS gives the INIT phase; where CPU is limited at all."""
+        ...
+
     async def spawn(self, process: ProcessSpec) -> RunningProcess:
         """Start a process: an extension, or the runtime's first. Several may live in one sandbox at a time.
 
@@ -134,10 +163,22 @@ class SandboxProvider(Protocol):
         """Where the layers are seen from inside: `/opt`, unless nothing can be mounted there."""
         ...
 
+    def interpreter(self, spec: SandboxSpec) -> str:
+        """Where the interpreter is seen from inside; "" without one."""
+        ...
+
+    def seen(self, mount: ReadOnlyMount) -> str:
+        """Where a mount is seen from inside: at its place, or where it lies when nothing can be mounted."""
+        ...
+
     async def create(self, spec: SandboxSpec) -> Sandbox:
-        """Make an empty sandbox."""
+        """Make an empty sandbox. Raises OSError."""
         ...
 
     async def sweep(self) -> int:
         """Remove what a killed platform left behind; returns how many processes and folders were removed."""
+        ...
+
+    async def close(self) -> None:
+        """End every sandbox and whatever the provider itself keeps running."""
         ...

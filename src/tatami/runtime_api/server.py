@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
@@ -36,22 +37,31 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 class RuntimeApi:
     """Opens doors for environments."""
 
-    async def open(self, session: Callable[[], RuntimeSession]) -> RuntimeDoor:
-        """Listen on a free port; `session` gives the runtime session that is current when a call comes."""
+    async def open(
+        self, session: Callable[[], RuntimeSession], inside: tuple[socket.socket, str] | None = None
+    ) -> RuntimeDoor:
+        """Listen; `session` gives the runtime session that is current when a call comes.
+
+        inside: a listening socket in the sandbox's own network and its address there, which becomes the door's; without
+        one the door is at a free port of the machine's loopback.
+        """
         connections: set[_Connection] = set()
         loop = asyncio.get_running_loop()
+        if inside is not None:
+            listener, address = inside
+            server = await loop.create_server(lambda: _Connection(session, connections), sock=listener, backlog=16)
+            return RuntimeDoor(server, connections, address)
         server = await loop.create_server(lambda: _Connection(session, connections), HOST, 0, backlog=16)
-        return RuntimeDoor(server, connections)
+        return RuntimeDoor(server, connections, f"{HOST}:{server.sockets[0].getsockname()[1]}")
 
 
 class RuntimeDoor:
     """The listener of one environment."""
 
-    def __init__(self, server: asyncio.Server, connections: set[_Connection]) -> None:
+    def __init__(self, server: asyncio.Server, connections: set[_Connection], address: str) -> None:
         self._server = server
         self._connections = connections
-        port = server.sockets[0].getsockname()[1]
-        self.address = f"{HOST}:{port}"
+        self.address = address
 
     def __repr__(self) -> str:
         return f"<RuntimeDoor {self.address} connections={len(self._connections)}>"

@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tatami.ports.sandbox import Exit, ProcessSpec, SandboxSpec
+from tatami.ports.sandbox import Exit, ProcessSpec, ReadOnlyMount, SandboxSpec
 
 OPEN_FILES = 1024
 """RLIMIT_NOFILE as recorded on AWS."""
@@ -72,6 +72,14 @@ class ProcessSandboxes:
         """The merged layers where they lie."""
         return str(spec.layers_root or "/opt")
 
+    def interpreter(self, spec: SandboxSpec) -> str:
+        """The interpreter where it lies."""
+        return str(spec.interpreter or "")
+
+    def seen(self, mount: ReadOnlyMount) -> str:
+        """What is to be shown, where it lies."""
+        return str(mount.source)
+
     async def create(self, spec: SandboxSpec) -> ProcessSandbox:
         """Make an empty sandbox."""
         folder = self._folder / spec.environment
@@ -82,12 +90,17 @@ class ProcessSandboxes:
         """Remove what a killed platform left behind."""
         if not self._folder.is_dir():
             return 0
-        leftovers = await asyncio.to_thread(lambda: sorted(self._folder.iterdir()))
+        # A name with a dot belongs to another provider of this machine.
+        found = await asyncio.to_thread(lambda: sorted(self._folder.iterdir()))
+        leftovers = [folder for folder in found if not folder.name.startswith(".")]
         removed = len(leftovers)
         for folder in leftovers:
             removed += await asyncio.to_thread(_kill_marked, folder.name)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return removed
+
+    async def close(self) -> None:
+        """Nothing is kept running."""
 
 
 class ProcessSandbox:
@@ -105,6 +118,12 @@ class ProcessSandbox:
     def temporary(self) -> str:
         """The folder that stands in for `/tmp`."""
         return str(self._folder / "tmp")
+
+    def take_listener(self) -> None:
+        """Processes inside share the machine's network."""
+
+    def boost(self, on: bool) -> None:
+        """CPU is not limited."""
 
     async def spawn(self, process: ProcessSpec) -> _Process:
         """Start a process; see ports.sandbox."""
