@@ -25,18 +25,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--warm", type=int, default=3000, help="warm calls on one connection")
     parser.add_argument("--cold", type=int, default=20, help="cold starts")
+    parser.add_argument("--isolation", default="auto", help="as of `tatami up`")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each throughput run")
     options = parser.parse_args()
     print(f"kernel {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"load average before: {os.getloadavg()[0]:.2f}; load generator on the same machine; {len(EVENT)} byte event")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        with RunningPlatform(Path(folder) / "data", ["--log-level", "error"]) as running:
+        with RunningPlatform(
+            Path(folder) / "data", ["--log-level", "error", "--isolation", options.isolation]
+        ) as running:
             print(f"ready after {(time.perf_counter() - began) * 1000:.0f} ms\n")
             heads = [f"{count} conn/s" for count in CONNECTIONS]
             print(f"{'runtime':<22}{'cold p50 ms':>12}{'warm p50 us':>12}{'warm p99 us':>12}" + _row(heads))
-            available = TatamiClient(running.endpoint, "us-east-1", "test", "test").health()["runtimes"]
-            for function in measured(available):
+            health = TatamiClient(running.endpoint, "us-east-1", "test", "test").health()
+            print(f"isolation: {health['isolation']['kind']}")
+            for function in measured(health["runtimes"]):
                 print(_measure(running, function, options), flush=True)
     print(f"\nload average after: {os.getloadavg()[0]:.2f}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -50,8 +51,10 @@ def measured(runtimes: list[str]) -> list[Measured]:
     found = [Measured("python", python, "app.handler", _zip({"app.py": PYTHON}))]
     if node:
         found.append(Measured("node", node, "index.handler", _zip({"index.js": NODE})))
-    custom = CUSTOM.format(python=sys.executable)
-    found.append(Measured("custom", "provided.al2023", "none", _zip({"bootstrap": custom})))
+    # A custom runtime brings its own interpreter or uses one of the system's: only those are seen from inside.
+    if system := shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin"):
+        package = _zip({"bootstrap": CUSTOM.format(python=system)})
+        found.append(Measured("custom", "provided.al2023", "none", package))
     return found
 
 
