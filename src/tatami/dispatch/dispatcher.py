@@ -86,6 +86,7 @@ class Dispatcher:
         self._pools: dict[tuple[str, ...], _Pool] = {}
         self._in_flight: Counter[tuple[str, str]] = Counter()
         self._numbers = itertools.count(1)
+        self._starts: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def __repr__(self) -> str:
@@ -177,12 +178,19 @@ class Dispatcher:
         for pool in list(self._pools.values()):
             for ticket in pool.tickets.values():
                 ticket.fail(ShuttingDown("The platform is stopping"))
+        starts = list(self._starts)
+        for start in starts:
+            start.cancel()
+        if starts:
+            await asyncio.wait(starts)
 
     def _perform(self, pool: _Pool, actions: Iterable[Action]) -> None:
         name = pool.function.name
         for action in actions:
             if isinstance(action, Start):
-                self._tasks.spawn(f"start {name}", self._start(pool, action.environment))
+                starting = self._tasks.spawn(f"start {name}", self._start(pool, action.environment))
+                self._starts.add(starting)
+                starting.add_done_callback(self._starts.discard)
             elif isinstance(action, Assign):
                 self._tasks.spawn(f"invoke {name}", self._run(pool, action))
             elif identity := pool.environments.pop(action.environment, None):

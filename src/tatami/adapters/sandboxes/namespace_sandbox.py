@@ -63,6 +63,8 @@ class NamespaceSandbox:
         self._memory_mb = 0
         self._has_first = False
         self._gone = False
+        self._to_freeze = False
+        """Whether `freeze` was asked last: it tries more than once, and must not do so against a later thaw or kill."""
         self._running: set[asyncio.Future[Exit]] = set()
 
     def __repr__(self) -> str:
@@ -85,7 +87,7 @@ class NamespaceSandbox:
         """End every process inside; `/tmp` stays."""
         if not self._has_first or self._gone:
             return
-        self._has_first = False
+        self._has_first = self._to_freeze = False
         with contextlib.suppress(MakerLost):
             await self._link.ask("kill", sandbox=self.environment)
         await asyncio.gather(*(asyncio.shield(ended) for ended in self._running))
@@ -98,7 +100,7 @@ class NamespaceSandbox:
         """End everything; `/tmp`, namespaces and control groups are gone."""
         if self._gone:
             return
-        self._gone = True
+        self._gone, self._to_freeze = True, False
         self.abandon()
         try:
             await self._link.ask("remove", sandbox=self.environment)
@@ -122,18 +124,22 @@ class NamespaceSandbox:
 
     async def freeze(self) -> None:
         """Stop every process where it stands; returns when all stand still."""
-        if "freezer" not in self.group.folders:
+        if self._gone or "freezer" not in self.group.folders:
             return
-        self.group.set_frozen(True)
+        self._to_freeze = True
         for _ in range(_FREEZE_TRIES):
+            self.group.set_frozen(True)
             if self.group.is_frozen():
                 return
             await asyncio.sleep(0)
-            self.group.set_frozen(True)
+            if not self._to_freeze:
+                return
 
     async def thaw(self) -> None:
         """Let every process go on."""
-        self.group.set_frozen(False)
+        self._to_freeze = False
+        if not self._gone:
+            self.group.set_frozen(False)
 
     async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to a port that a process inside listens on. Raises OSError."""
@@ -155,7 +161,8 @@ class NamespaceSandbox:
     def boost(self, on: bool) -> None:
         """While on, at least a whole core: AWS gives the INIT phase more than the function's share."""
         share = share_of(self._memory_mb)
-        self.group.set_cpu(max(1.0, share) if on else share)
+        if not self._gone:
+            self.group.set_cpu(max(1.0, share) if on else share)
 
     # What the provider does with it.
 
