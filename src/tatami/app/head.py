@@ -67,6 +67,9 @@ log = logging.getLogger(__name__)
 PURGE_SECONDS = 300.0
 """How often log events past their retention are removed."""
 
+SHORTEST_UPDATE_SECONDS = 0.1
+"""AWS takes about a second; clients that look once right after an update expect to see it in progress."""
+
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -129,6 +132,7 @@ async def started(config: Config) -> AsyncIterator[str]:
             locations=locations,
             architecture=ARCHITECTURES.get(platform.machine().lower(), "x86_64"),
             concurrency_limit=config.concurrency_limit,
+            shortest_update_seconds=SHORTEST_UPDATE_SECONDS,
         )
         await lifecycle.start(functions)
         facts = _facts(config, node, dispatcher)

@@ -12,13 +12,6 @@ from tatami.domain.invocation import FunctionVersion
 from tatami.environments.launch import OPT
 from tatami.environments.log_form import JSON
 
-_XRAY = {
-    "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
-    "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
-    "_AWS_XRAY_DAEMON_PORT": "2000",
-}
-"""Where the X-Ray SDKs look for a daemon anyway when they are told nothing; on AWS it is 169.254.100.1."""
-
 
 @dataclass(frozen=True)
 class Credentials:
@@ -64,7 +57,7 @@ def for_runtime(function: FunctionVersion, credentials: Credentials, surrounding
         "AWS_LAMBDA_LOG_STREAM_NAME": surroundings.log_stream,
         "AWS_LAMBDA_RUNTIME_API": surroundings.runtime_api,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        **_XRAY,
+        **_xray(surroundings.runtime_api),
         "LAMBDA_RUNTIME_DIR": runtime,
         "LANG": "en_US.UTF-8",
         "LAMBDA_TASK_ROOT": task,
@@ -160,6 +153,16 @@ def _of_ruby(runtime: str, task: str, folder: str, opt: str) -> dict[str, str]:
 
 def _programs(opt: str) -> str:
     return f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{opt}/bin"
+
+
+def _xray(runtime_api: str) -> dict[str, str]:
+    """Where the X-Ray SDKs look for a daemon: beside the Runtime API, as on AWS. Nothing listens there yet."""
+    host = runtime_api.partition(":")[0]
+    return {
+        "AWS_XRAY_DAEMON_ADDRESS": f"{host}:2000",
+        "_AWS_XRAY_DAEMON_ADDRESS": host,
+        "_AWS_XRAY_DAEMON_PORT": "2000",
+    }
 
 
 def _libraries(task: str, folder: str, opt: str) -> str:

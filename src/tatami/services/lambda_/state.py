@@ -134,7 +134,8 @@ class LambdaRoom:
     """What the operations work with.
 
     architecture: of this machine, as Lambda calls it (`x86_64`, `arm64`). concurrency_limit: of one account and
-    Region. code_storage_limit: bytes of its packages.
+    Region. code_storage_limit: bytes of its packages. shortest_update_seconds: how long an update is InProgress at
+    least, so that who looks right after it sees what AWS would show.
     """
 
     store: Store
@@ -147,5 +148,6 @@ class LambdaRoom:
     architecture: str = "x86_64"
     concurrency_limit: int = 1000
     code_storage_limit: int = CODE_STORAGE_LIMIT
+    shortest_update_seconds: float = 0.0
     resolved: ResolvedFunctions = field(default_factory=ResolvedFunctions)
     packages: Packages = field(default_factory=Packages)
