@@ -253,6 +253,7 @@ class NamespaceSandboxes:
             **found,
             "user_per_environment": not self._rootless,
             "memory_limit": "memory" in folders,
+            "tmp_size_limit": True,
             "cpu_share": "cpu" in folders,
             "process_limit": "pids" in folders or found["process_limit"],
             "freezer": freezer,

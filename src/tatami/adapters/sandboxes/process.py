@@ -58,6 +58,7 @@ class ProcessSandboxes:
             "private_root": False,
             "unprivileged_user": False,
             "memory_limit": False,
+            "tmp_size_limit": False,
             "cpu_share": False,
             "network": False,
             "freezer": False,
